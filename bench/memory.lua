@@ -22,9 +22,7 @@ local function new_client(url, ca_file, more)
   return require("waba").client(options)
 end
 
-local function held()
-  return memory.collected() * 1024, memory.of_process "VmRSS" * 1024
-end
+local function held() return memory.collected() * 1024, memory.of_process "VmRSS" * 1024 end
 
 -- Starts coroutines that do not end, and prints the memory per coroutine.
 local function print_growth(run, seconds)

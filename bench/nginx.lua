@@ -146,9 +146,7 @@ local function response(client)
   return table.concat(parts)
 end
 
-local function at(sorted, share)
-  return sorted[math.max(1, math.ceil(#sorted * share))]
-end
+local function at(sorted, share) return sorted[math.max(1, math.ceil(#sorted * share))] end
 
 -- Sends requests to /fast until the condition is true, and returns the milliseconds of each request.
 local function watch(fast, over, into)

@@ -40,9 +40,7 @@ local function run(command)
   return assert(tonumber(output:match "^[%d.]+$"), command .. ": " .. output)
 end
 
-local function has(program)
-  return process.run("command -v " .. program) ~= ""
-end
+local function has(program) return process.run("command -v " .. program) ~= "" end
 
 -- 1. Reading --------------------------------------------------------------------------------------
 

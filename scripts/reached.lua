@@ -15,9 +15,7 @@ if lua then package.loadlib("%s/" .. lua .. ".so", "luaopen_reached")() end
 
 local COMPILE = "cc -shared -fPIC -O2 $(pkg-config --cflags %s) -o %s/%s.so spec/support/reached.c"
 
-local function run(command)
-  assert(os.execute(command) == true, command)
-end
+local function run(command) assert(os.execute(command) == true, command) end
 
 local function write(path, text)
   local file = assert(io.open(path, "wb"))

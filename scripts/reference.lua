@@ -17,18 +17,12 @@ local homes = {}
 -- The set of classes and aliases that have a heading on a page. A class that has only functions has no heading.
 local titled = {}
 
-local function slug(title)
-  return (title:lower():gsub("[^%w _-]", ""):gsub(" ", "-"))
-end
+local function slug(title) return (title:lower():gsub("[^%w _-]", ""):gsub(" ", "-")) end
 
 -- Returns a type as Markdown code. The links to its classes are below the table.
-local function code(kind)
-  return "`" .. kind:gsub("|", "\\|") .. "`"
-end
+local function code(kind) return "`" .. kind:gsub("|", "\\|") .. "`" end
 
-local function cell(text)
-  return (text:gsub("|", "\\|"):gsub("\n", " "))
-end
+local function cell(text) return (text:gsub("|", "\\|"):gsub("\n", " ")) end
 
 local function links(kinds, page)
   local found, seen = {}, {}
@@ -48,9 +42,7 @@ local function links(kinds, page)
   return found
 end
 
-local function add(out, ...)
-  out[#out + 1] = table.concat { ... }
-end
+local function add(out, ...) out[#out + 1] = table.concat { ... } end
 
 local function add_text(out, doc)
   if #doc.text == 0 then return end
@@ -155,9 +147,7 @@ local function shown_as(fn, source)
   return prefix and prefix .. fn.own
 end
 
-local function has_heading(class)
-  return #class.doc.fields > 0 or #class.doc.text > 0
-end
+local function has_heading(class) return #class.doc.fields > 0 or #class.doc.text > 0 end
 
 local function write_page(page, files)
   local out = { "# " .. page.title, "", page.text, "" }

@@ -40,9 +40,7 @@ local function matches_any(path, patterns)
   return false
 end
 
-local function columns_of(line)
-  return select(2, line:gsub("[^\128-\191]", ""))
-end
+local function columns_of(line) return select(2, line:gsub("[^\128-\191]", "")) end
 
 local function check_divider(path, number, line)
   if not line:find "^%s*[-/][-*] .*%-%-%-%-" then return end

@@ -18,9 +18,7 @@ describe("a client on Cloud hosting", function()
     emulator:stop()
   end)
 
-  local function count(path)
-    return #gateway:received { path = path }
-  end
+  local function count(path) return #gateway:received { path = path } end
 
   it("runs the program that runs on On-Premise hosting", function()
     local function program(one)

@@ -6,9 +6,7 @@ local support = require "spec.support.emulator"
 
 local function exists(path)
   local file = io.open(path, "rb")
-  if file then
-    file:close()
-  end
+  if file then file:close() end
   return file ~= nil
 end
 
@@ -305,9 +303,7 @@ describe("waba.emulator", function()
     local help = command(interpreter .. " emulator/waba/emulator/main.lua --help")
     assert.matches("^Usage: waba emulator", help)
     assert.matches("%-%-client%-version", help)
-    for line in help:gmatch("[^\n]+") do
-      assert.is_true(#line <= 80, line)
-    end
+    for line in help:gmatch("[^\n]+") do assert.is_true(#line <= 80, line) end
   end)
 
   it("raises an error for commands and filters without effect", function()
@@ -376,9 +372,7 @@ describe("waba.emulator", function()
 
   it("keeps only the newest requests with the option keep", function()
     local emulator = assert(emulators.start({ keep = 3 }))
-    for i = 1, 5 do
-      support.request(emulator, "GET", "/v1/health?n=" .. i)
-    end
+    for i = 1, 5 do support.request(emulator, "GET", "/v1/health?n=" .. i) end
     local list = emulator:received()
     assert.equal(3, #list)
     assert.equal("3", list[1].query.n)

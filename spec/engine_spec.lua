@@ -30,13 +30,9 @@ end
 describe("engine", function()
   local gateway, engine
 
-  setup(function()
-    gateway = server.start({ tls = false })
-  end)
+  setup(function() gateway = server.start({ tls = false }) end)
 
-  teardown(function()
-    gateway:stop()
-  end)
+  teardown(function() gateway:stop() end)
 
   before_each(function()
     gateway:forget()
@@ -373,9 +369,7 @@ describe("engine", function()
       driver.run_many(engine, prepared, ("x"):rep(300), 300)
       collect()
       local lua, all = collectgarbage("count"), resident()
-      for _ = 1, 10 do
-        driver.run_many(engine, prepared, ("x"):rep(300), 100)
-      end
+      for _ = 1, 10 do driver.run_many(engine, prepared, ("x"):rep(300), 100) end
       collect()
       assert.is_true(collectgarbage("count") - lua < 50)
       assert.is_true(resident() - all < 3e6)
@@ -388,9 +382,7 @@ describe("engine", function()
       assert(driver.run(engine, prepared, "x"))
       collect()
       local all = resident()
-      for _ = 1, 15 do
-        assert(driver.run(engine, prepared, ("y"):rep(3000000)))
-      end
+      for _ = 1, 15 do assert(driver.run(engine, prepared, ("y"):rep(3000000))) end
       gateway:forget()
       collect()
       -- The C library keeps some freed memory. The limit is far below 45 MB, the size of all request bodies.
@@ -407,9 +399,7 @@ describe("engine", function()
       fork = assert(package.loadlib(folder.path .. "/fork.so", "luaopen_fork"))()
     end)
 
-    teardown(function()
-      folder:remove()
-    end)
+    teardown(function() folder:remove() end)
 
     -- Runs `work` in a child process, and returns the result of `work` as text.
     local function in_child(work)

@@ -112,9 +112,7 @@ describe("examples", function()
   describe("order_bot", function()
     local customer, sequence, places
 
-    local function start()
-      start_bot("order_bot/order_bot.lua", places)
-    end
+    local function start() start_bot("order_bot/order_bot.lua", places) end
 
     before_each(function()
       places = { SHOP_DB = folder:file "orders.db", INBOX_DB = folder:file "inbox.db" }

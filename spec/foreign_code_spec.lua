@@ -47,13 +47,9 @@ end
 describe("the program's code inside a call", function()
   local gateway
 
-  setup(function()
-    gateway = server.start({ tls = false })
-  end)
+  setup(function() gateway = server.start({ tls = false }) end)
 
-  teardown(function()
-    gateway:stop()
-  end)
+  teardown(function() gateway:stop() end)
 
   local function head_for(engine, path)
     return assert(engine:prepare({ method = "POST", url = gateway.url .. path, headers = {}, idempotent = false }))

@@ -17,9 +17,7 @@ local function run(command)
   return text
 end
 
-local function quote(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
+local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 
 --- All files that a program can load from an installed tree, sorted, without LuaRocks' own files.
 local function installed_files(tree)
@@ -54,9 +52,7 @@ describe("the installation", function()
     end
   end)
 
-  teardown(function()
-    run("rm -rf " .. quote(folder))
-  end)
+  teardown(function() run("rm -rf " .. quote(folder)) end)
 
   it("installs the same files with make and with LuaRocks", function()
     local files = installed_files(made)

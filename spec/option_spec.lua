@@ -2,9 +2,7 @@ local option = require "waba.option"
 
 local KNOWN = { timeout = "number", api_key = "string", retry = "table|false", count = "integer", on_event = "function" }
 
-local function check(options)
-  return option.check(options, KNOWN, "waba.thing")
-end
+local function check(options) return option.check(options, KNOWN, "waba.thing") end
 
 describe("options", function()
   it("accepts known names with valid values, and no options", function()

@@ -141,9 +141,7 @@ for maker, class in pairs { credentials = "waba.Credentials", header_secret = "w
       assert.has_error(function() return held() end)
       local getfenv = rawget(debug, "getfenv") or function() end
       assert.is_nil((getfenv(held) or {}).value)
-      for name in pairs(debug.getmetatable(held)) do
-        assert.matches("^__[a-z]+$", name)
-      end
+      for name in pairs(debug.getmetatable(held)) do assert.matches("^__[a-z]+$", name) end
       assert.same({}, debug.getmetatable(held).__index)
     end)
 

@@ -238,9 +238,7 @@ describe("the check of a message", function()
       content.name, content.language = content.name or "x", content.language or "de"
       return waba.template(content)
     end
-    local function row_of(content)
-      return { { rows = { content } } }
-    end
+    local function row_of(content) return { { rows = { content } } } end
     local function list(content)
       content.body, content.button, content.sections = content.body or "x", content.button or "x",
         content.sections or one_row

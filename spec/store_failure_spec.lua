@@ -149,9 +149,7 @@ describe("with a store that fails, the receiver's", function()
   it("work handles every event later", function()
     each_failure(prepare, function(s) return s.receiver:work() end, function(failure, handled, failed, s)
       if failure and handled == nil then assert.equal(failure, failed) end
-      for _ = 1, 3 do
-        s.receiver:work()
-      end
+      for _ = 1, 3 do s.receiver:work() end
       local seen = 0
       for _, customer in ipairs { TO, OTHER } do
         seen = seen + (s.inbox:get(("%s/%s:state"):format(webhooks.place.phone_number_id, customer)) and 1 or 0)

@@ -462,9 +462,7 @@ describe("the owner of leases", function()
 end)
 
 describe("a full store", function()
-  local function new_inbox(name, options)
-    return require("waba").inbox[name](options)
-  end
+  local function new_inbox(name, options) return require("waba").inbox[name](options) end
 
   local function message(number)
     return { kind = "message", hosting = "cloud", id = "m" .. number, from = "c" .. number, text = ("x"):rep(2000), raw = {} }

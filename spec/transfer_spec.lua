@@ -29,9 +29,7 @@ end
 local function files_beside(path)
   local pipe = assert(io.popen("ls -d '" .. path .. "'* 2>/dev/null"))
   local names = {}
-  for name in pipe:lines() do
-    names[#names + 1] = name
-  end
+  for name in pipe:lines() do names[#names + 1] = name end
   pipe:close()
   return names
 end
@@ -50,22 +48,16 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
       return assert(core.credentials({ header = "D360-API-KEY", value = KEY, origin = origin }))
     end
 
-    setup(function()
-      gateway = server.start({ protocol = protocol })
-    end)
+    setup(function() gateway = server.start({ protocol = protocol }) end)
 
-    teardown(function()
-      gateway:stop()
-    end)
+    teardown(function() gateway:stop() end)
 
     before_each(function()
       gateway:forget()
       engine = assert(curl.engine({ ca_file = gateway.ca_file }))
     end)
 
-    after_each(function()
-      engine:close()
-    end)
+    after_each(function() engine:close() end)
 
     -- Sends a request, so that the next one uses an open connection.
     local function warm_up()
@@ -524,9 +516,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
 
     describe("never arrives twice", function()
       local path = write_file("from a file")
-      teardown(function()
-        os.remove(path)
-      end)
+      teardown(function() os.remove(path) end)
       local bodies = {
         ["no body"] = function() return nil end,
         ["an empty body"] = function() return "" end,
@@ -535,9 +525,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         ["a file"] = function() return { file = path } end,
       }
       local endings = { "drop", "reset" }
-      if protocol == "HTTP/2" then
-        endings[3] = "goaway"
-      end
+      if protocol == "HTTP/2" then endings[3] = "goaway" end
 
       for name, body in pairs(bodies) do
         for _, ending in ipairs(endings) do
@@ -620,9 +608,7 @@ describe("a transfer that gets no connection", function()
     return select(2, driver.run(engine, prepared, "x", options))
   end
 
-  after_each(function()
-    engine:close()
-  end)
+  after_each(function() engine:close() end)
 
   local function assert_not_sent(failure, kind)
     assert.equal(kind, failure.kind)
@@ -687,22 +673,16 @@ end)
 describe("a transfer over HTTP/1.1", function()
   local gateway, engine
 
-  setup(function()
-    gateway = server.start({ tls = false })
-  end)
+  setup(function() gateway = server.start({ tls = false }) end)
 
-  teardown(function()
-    gateway:stop()
-  end)
+  teardown(function() gateway:stop() end)
 
   before_each(function()
     gateway:forget()
     engine = assert(curl.engine())
   end)
 
-  after_each(function()
-    engine:close()
-  end)
+  after_each(function() engine:close() end)
 
   local function post(path, body, options)
     local prepared = assert(engine:prepare({ method = "POST", url = gateway.url .. path, headers = {} }))

@@ -60,9 +60,7 @@ describe("the library and the emulator of Cloud hosting", function()
     assert(client:send(CUSTOMER, message))
     assert.equal("template", select(2, client:send(CUSTOMER, waba.template { name = "note", language = "en" })).kind)
     local names = {}
-    for template in client.templates:each { limit = 2 } do
-      names[#names + 1] = template.name
-    end
+    for template in client.templates:each { limit = 2 } do names[#names + 1] = template.name end
     assert.equal(5, #names)
     assert.equal("APPROVED", client.templates:get(created.id).status)
     assert.is_true(client.templates:edit(created.id, { components = { { type = "BODY", text = "Hello there" } } }))

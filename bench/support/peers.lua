@@ -106,13 +106,9 @@ peers.others = {
   foreign("aiohttp", PYTHON, "aiohttp_peer.py", { share = 0.5, fits = over_http1 }),
 }
 
-local function quoted(word)
-  return "'" .. tostring(word):gsub("'", "'\\''") .. "'"
-end
+local function quoted(word) return "'" .. tostring(word):gsub("'", "'\\''") .. "'" end
 
-local function read_line(output)
-  return output:match "^([%d.]+) ([%d.]+)\n$"
-end
+local function read_line(output) return output:match "^([%d.]+) ([%d.]+)\n$" end
 
 --- Runs one program.
 ---@param peer bench.Peer

@@ -72,9 +72,7 @@ end
 --- Returns the options of a client.
 function Gateway:options(more)
   more.hosting = self.hosting
-  if self.proxy then
-    more.base_url, more.ca_file = self.proxy.url, self.proxy.ca_file
-  end
+  if self.proxy then more.base_url, more.ca_file = self.proxy.url, self.proxy.ca_file end
   return self.emulator:options(more)
 end
 

@@ -76,9 +76,7 @@ local function compare(self, number, outcome, id, accepted)
 end
 
 --- Closes the file of the ledger.
-function Ledger:close()
-  assert(self.file:close())
-end
+function Ledger:close() assert(self.file:close()) end
 
 --- Compares all results: each message has one result, which agrees with the emulator's record.
 ---@param record string   path of the emulator's record

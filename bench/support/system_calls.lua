@@ -4,9 +4,7 @@ local peers = require "peers"
 
 local system_calls = {}
 
-local function quoted(word)
-  return "'" .. tostring(word):gsub("'", "'\\''") .. "'"
-end
+local function quoted(word) return "'" .. tostring(word):gsub("'", "'\\''") .. "'" end
 
 local function count(peer, job, messages)
   local path, counted = os.tmpname(), {}

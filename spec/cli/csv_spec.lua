@@ -3,9 +3,7 @@
 local random = require "spec.support.random"
 local csv = require "waba.cli.csv"
 
-local function lines_of(text)
-  return text:gmatch "([^\n]*)\n"
-end
+local function lines_of(text) return text:gmatch "([^\n]*)\n" end
 
 local function read(text)
   local names, next_row = csv.rows(lines_of(text))

@@ -5,9 +5,7 @@ local core = require "waba.core"
 local process = require "spec.support.process"
 local servers = require "spec.support.server"
 
-local function date(seconds)
-  return os.date("!%a, %d %b %Y %H:%M:%S GMT", os.time() + seconds)
-end
+local function date(seconds) return os.date("!%a, %d %b %Y %H:%M:%S GMT", os.time() + seconds) end
 
 describe("waba doctor", function()
   local gateway, environment

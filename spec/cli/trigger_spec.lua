@@ -45,9 +45,7 @@ describe("a program under development", function()
     return commands.run(environment, { ... })
   end
 
-  before_each(function()
-    folder, programs = process.folder(), {}
-  end)
+  before_each(function() folder, programs = process.folder(), {} end)
 
   after_each(function()
     for _, program in ipairs(programs) do program:stop() end

@@ -49,9 +49,7 @@ describe("a call", function()
           local result, err = client:request { method = method, path = "/v1/x" }
           assert.is_nil(result)
           local retryable = row[2]
-          if hosting == "cloud" and row[4] ~= nil then
-            maybe_sent, retryable = row[4], true
-          end
+          if hosting == "cloud" and row[4] ~= nil then maybe_sent, retryable = row[4], true end
           assert.same({ failure.kind, failure.status, retryable, maybe_sent and changes },
             { err.kind, err.status, err.retryable, err.maybe_sent }, index .. hosting .. method)
         end

@@ -25,9 +25,7 @@ describe("ordered messages", function()
     client = nil
   end)
 
-  local function answer_with(...)
-    gateway:respond("/v1/messages", ...)
-  end
+  local function answer_with(...) gateway:respond("/v1/messages", ...) end
 
   local function accepted(id, more)
     local response = { status = 201, body = ('{"messages":[{"id":"%s"}]}'):format(id) }
@@ -207,9 +205,7 @@ describe("ordered messages", function()
   describe("with statuses", function()
     local receiver
 
-    before_each(function()
-      receiver = waba.receiver { open = true, on = {} }
-    end)
+    before_each(function() receiver = waba.receiver { open = true, on = {} } end)
 
     local function status(id, word)
       assert.equal(200, (receiver:handle { method = "POST", headers = {}, body =

@@ -63,18 +63,12 @@ describe("simulated failures", function()
     support.run(function()
       local receiver = support.receiver()
       support.register(emulator, receiver)
-      for _, row in ipairs(ROWS) do
-        emulator:fail_status(row[1])
-      end
+      for _, row in ipairs(ROWS) do emulator:fail_status(row[1]) end
       local sent = {}
-      for i in ipairs(ROWS) do
-        sent[i] = select(2, send()).messages[1].id
-      end
+      for i in ipairs(ROWS) do sent[i] = select(2, send()).messages[1].id end
       support.eventually(function() return #support.events(receiver, "statuses") == #ROWS end)
       local by_id = {}
-      for _, status in ipairs(support.events(receiver, "statuses")) do
-        by_id[status.id] = status
-      end
+      for _, status in ipairs(support.events(receiver, "statuses")) do by_id[status.id] = status end
       for i, row in ipairs(ROWS) do
         local status = by_id[sent[i]]
         assert.equal("failed", status.status)
@@ -221,9 +215,7 @@ describe("simulated failures", function()
     assert.equal(201, (support.send(emulator, "image", { link = "https://x.example/i.jpg" })))
     assert.equal(500, (support.request(emulator, "GET", "/v1/health")))
     emulator:fail_next({ code = 1015, times = 3 })
-    for _ = 1, 3 do
-      assert.equal(429, (send()))
-    end
+    for _ = 1, 3 do assert.equal(429, (send())) end
     assert.equal(201, (send()))
   end)
 

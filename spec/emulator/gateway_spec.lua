@@ -149,9 +149,7 @@ describe("the profile", function()
     assert.same({ address = "Ring 6", vertical = "Retail", websites = {} }, get())
     local wrong = { { description = ("x"):rep(513) }, { address = ("x"):rep(257) }, { email = "nobody" },
       { websites = { "kern.example" } }, { websites = { "https://a.example", "https://b.example", "https://c.example" } } }
-    for _, body in ipairs(wrong) do
-      assert.same({ 400, 1009 }, { code("POST", path, body) })
-    end
+    for _, body in ipairs(wrong) do assert.same({ 400, 1009 }, { code("POST", path, body) }) end
     assert.same({ 400, 1010 }, { code("POST", path, { colour = "red" }) })
   end)
 end)
@@ -162,9 +160,7 @@ describe("health", function()
   lazy_setup(function() emulator = assert(support.start({ number = "4930111" })) end)
   lazy_teardown(function() emulator:stop() end)
 
-  local function get()
-    return select(2, support.request(emulator, "GET", "/v1/health"))
-  end
+  local function get() return select(2, support.request(emulator, "GET", "/v1/health")) end
 
   it("has three forms", function()
     assert.same({ health = { gateway_status = "connected" }, meta = { api_status = "stable", version = "2.53.1" } }, get())
@@ -172,9 +168,7 @@ describe("health", function()
     local nodes, connected = get().health, {}
     for name, node in pairs(nodes) do
       assert.matches("^10%.1%.4%.%d+:wa%-%a+%-4930111%-%d$", name)
-      if node.gateway_status == "connected" then
-        connected[#connected + 1] = node.role
-      end
+      if node.gateway_status == "connected" then connected[#connected + 1] = node.role end
     end
     assert.same({ "coreapp" }, connected)
     emulator:health({ shape = "multiconnect" })
@@ -250,9 +244,7 @@ describe("request rates", function()
         local status, body = first(...)
         return status, body.errors and body.errors[1].code
       end
-      for _ = 1, 5 do
-        assert.equal(201, (code(support.send, emulator, "text", { body = "x" })))
-      end
+      for _ = 1, 5 do assert.equal(201, (code(support.send, emulator, "text", { body = "x" }))) end
       assert.same({ 429, 1015 }, { code(support.send, emulator, "text", { body = "x" }) })
       assert.equal(200, (code(support.request, emulator, "GET", "/v1/health")))
       assert.equal(200, (code(support.request, emulator, "GET", "/v1/health")))
@@ -331,15 +323,11 @@ describe("360dialog's sandbox", function()
         { type = "header", parameters = { { type = "image", image = { link = "https://x.example/i.jpg" } } } } } })))
       assert.equal(403, (support.request(emulator, "POST", "/v1/media", "x", { headers = { ["content-type"] = "text/plain" } })))
       assert.equal(403, (support.request(emulator, "GET", "/v1/configs/templates")))
-      for _ = 2, 10 do
-        assert.equal(201, (refusal("template", template)))
-      end
+      for _ = 2, 10 do assert.equal(201, (refusal("template", template))) end
       local status, message = refusal("template", template)
       assert.equal(403, status)
       assert.matches("at most 10 template messages", message)
-      for _ = 2, 200 do
-        assert.equal(201, (refusal("text", { body = "x" })))
-      end
+      for _ = 2, 200 do assert.equal(201, (refusal("text", { body = "x" }))) end
       assert.equal(403, (refusal("text", { body = "x" })))
     end)
   end)

@@ -114,9 +114,7 @@ describe("media", function()
 
   it("are inspected with an option", function()
     local strict = assert(emulators.start({ strict_media = true }))
-    local function chunk(form, rest)
-      return "RIFF\0\0\0\0WEBP" .. form .. "\0\0\0\0" .. rest
-    end
+    local function chunk(form, rest) return "RIFF\0\0\0\0WEBP" .. form .. "\0\0\0\0" .. rest end
     local canvas = "\0\0\0\255\1\0\255\1\0"
     local cases = {
       { "\255\216\255\224", "image/jpeg", 201 }, { "GIF89a", "image/jpeg", 500, "not a JPEG" },

@@ -3,15 +3,11 @@
 
 local support = require "spec.support.emulator"
 
-local function text_of(length)
-  return ("ü"):rep(length)
-end
+local function text_of(length) return ("ü"):rep(length) end
 
 local function copies(count, make)
   local list = {}
-  for i = 1, count do
-    list[i] = make(i)
-  end
+  for i = 1, count do list[i] = make(i) end
   return list
 end
 
@@ -19,51 +15,37 @@ local function button(i)
   return { type = "reply", reply = { id = "b" .. i, title = "Button " .. i } }
 end
 
-local function row(i)
-  return { id = "r" .. i, title = "Row " .. i }
-end
+local function row(i) return { id = "r" .. i, title = "Row " .. i } end
 
-local function product(i)
-  return { product_retailer_id = "SKU-" .. i }
-end
+local function product(i) return { product_retailer_id = "SKU-" .. i } end
 
 local function list(changes)
   local content = { type = "list", body = { text = "Wann?" },
     action = { button = "Wählen", sections = { { rows = copies(10, row) } } } }
-  for name, value in pairs(changes or {}) do
-    content[name] = value
-  end
+  for name, value in pairs(changes or {}) do content[name] = value end
   return content
 end
 
 local function buttons(changes)
   local content = { type = "button", body = { text = "Gut?" }, action = { buttons = copies(3, button) } }
-  for name, value in pairs(changes or {}) do
-    content[name] = value
-  end
+  for name, value in pairs(changes or {}) do content[name] = value end
   return content
 end
 
 local function product_list(changes)
   local content = { type = "product_list", header = { type = "text", text = "Neu" }, body = { text = "Brillen" },
     action = { catalog_id = "4488", sections = { { product_items = copies(30, product) } } } }
-  for name, value in pairs(changes or {}) do
-    content[name] = value
-  end
+  for name, value in pairs(changes or {}) do content[name] = value end
   return content
 end
 
 local function template(components, changes)
   local content = { name = "unknown_one", language = { policy = "deterministic", code = "de" }, components = components }
-  for name, value in pairs(changes or {}) do
-    content[name] = value
-  end
+  for name, value in pairs(changes or {}) do content[name] = value end
   return content
 end
 
-local function body_of(...)
-  return { { type = "body", parameters = { ... } } }
-end
+local function body_of(...) return { { type = "body", parameters = { ... } } } end
 
 local NULL = require("cjson").null
 local LINK = "https://cdn.example/i.jpg"

@@ -83,9 +83,7 @@ describe("the server", function()
   it("responds to many requests over one HTTP/1.1 connection", function()
     support.run(function()
       local connection = connect()
-      for _ = 1, 100 do
-        assert.equal("201", status_of(start(connection)))
-      end
+      for _ = 1, 100 do assert.equal("201", status_of(start(connection))) end
       connection:close()
     end)
   end)
@@ -174,9 +172,7 @@ describe("the server", function()
         attacker:close() -- close() with unread bytes sends a TCP reset
         cqueues.sleep(0.02)
       end
-      for _ = 1, 5 do
-        assert.equal(201, (support.send(other, "text", { body = "x" })))
-      end
+      for _ = 1, 5 do assert.equal(201, (support.send(other, "text", { body = "x" }))) end
     end)
     other:stop()
   end)

@@ -3,9 +3,7 @@
 
 local support = require "spec.support.emulator"
 
-local function text(value)
-  return { type = "text", text = value }
-end
+local function text(value) return { type = "text", text = value } end
 
 local KNOWN = {
   { name = "plain", language = "de", category = "MARKETING", components = { { type = "BODY", text = "Hallo" } } },
@@ -42,9 +40,7 @@ describe("templates", function()
 
   local function send(name, components, changes)
     local content = { name = name, language = { policy = "deterministic", code = "de" }, components = components }
-    for key, value in pairs(changes or {}) do
-      content[key] = value
-    end
+    for key, value in pairs(changes or {}) do content[key] = value end
     local status, response = support.send(emulator, "template", content)
     return response.errors and response.errors[1].code or status, response.errors and response.errors[1].details
   end
@@ -113,9 +109,7 @@ describe("templates", function()
   it("are checked in hsm messages too", function()
     local function hsm(name, count)
       local parameters = {}
-      for i = 1, count do
-        parameters[i] = { default = "x" }
-      end
+      for i = 1, count do parameters[i] = { default = "x" } end
       local _, response = support.send(emulator, "hsm", { namespace = "ns_1", element_name = name,
         language = { policy = "deterministic", code = "de" }, localizable_params = parameters })
       return response.errors and response.errors[1].code or 201
@@ -175,9 +169,7 @@ describe("templates", function()
         local page = list(("?limit=3&offset=%d"):format(offset))
         assert.equal(#KNOWN, page.total)
         assert.equal(math.min(3, #KNOWN - offset), page.count)
-        for _, template in ipairs(page.waba_templates) do
-          names[#names + 1] = template.name
-        end
+        for _, template in ipairs(page.waba_templates) do names[#names + 1] = template.name end
       end
       assert.equal(#KNOWN, #names)
       assert.equal("plain", names[1])

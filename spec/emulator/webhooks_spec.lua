@@ -184,9 +184,7 @@ describe("webhooks", function()
     with_emulator({}, function(emulator)
       local receiver = support.receiver({ delay = 0.02 })
       support.register(emulator, receiver)
-      for i = 1, 30 do
-        emulator:customer("491510000" .. i):text "Hi"
-      end
+      for i = 1, 30 do emulator:customer("491510000" .. i):text "Hi" end
       emulator:wait({ delivered = 30 })
       assert.equal(6, receiver.most_in_flight)
     end)
@@ -211,15 +209,11 @@ describe("webhooks", function()
       local receiver = support.receiver()
       support.register(emulator, receiver)
       local eva = emulator:customer("4915100001")
-      for i = 1, 40 do
-        eva:text("n" .. i)
-      end
+      for i = 1, 40 do eva:text("n" .. i) end
       emulator:wait({ pending = 0, delivered = 41 })
       local seen, distinct, overtaken, highest = {}, 0, 0, 0
       for _, message in ipairs(support.events(receiver, "messages")) do
-        if not seen[message.id] then
-          distinct = distinct + 1
-        end
+        if not seen[message.id] then distinct = distinct + 1 end
         seen[message.id] = true
         local number = tonumber(message.text.body:match("%d+"))
         overtaken = overtaken + (number < highest and 1 or 0)

@@ -240,9 +240,7 @@ describe("waba.template on Cloud hosting", function()
   end)
 
   it("has a short form for every button", function()
-    local function button(options)
-      return (components { buttons = { options } } or {})[1]
-    end
+    local function button(options) return (components { buttons = { options } } or {})[1] end
     local function action(sub_type, content)
       return { type = "button", sub_type = sub_type, index = "0", parameters = { { type = "action", action = content } } }
     end

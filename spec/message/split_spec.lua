@@ -3,9 +3,7 @@
 local core = require "waba.core"
 local waba = require "waba"
 
-local function joined(pieces)
-  return (table.concat(pieces):gsub("%s", ""))
-end
+local function joined(pieces) return (table.concat(pieces):gsub("%s", "")) end
 
 local function utf8(point)
   if point < 0x80 then return string.char(point) end

@@ -4,9 +4,7 @@
 local core = require "waba.core"
 local envelope = require "waba.migrate.envelope"
 
-local function part(json)
-  return envelope.part(assert(core.decode(json)))
-end
+local function part(json) return envelope.part(assert(core.decode(json))) end
 
 describe("the envelope of a body", function()
   it("is divided into the message, its recipient and the options", function()

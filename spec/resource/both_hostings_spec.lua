@@ -7,13 +7,9 @@ local PNG = "\137PNG\r\n\26\n\0\0\0\13IHDR\0\0\2\128\0\0\2\128\8\2\0\0\0" .. ("y
 
 local emulator
 
-setup(function()
-  emulator = assert(waba.emulator.start { statuses = false, templates = {} })
-end)
+setup(function() emulator = assert(waba.emulator.start { statuses = false, templates = {} }) end)
 
-teardown(function()
-  emulator:stop()
-end)
+teardown(function() emulator:stop() end)
 
 for _, hosting in ipairs { "on_premise", "cloud" } do
   describe("a program on " .. hosting, function()
@@ -23,9 +19,7 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
       client = waba.client(emulator:options { hosting = hosting, pace = false, retry = false })
     end)
 
-    teardown(function()
-      client:close()
-    end)
+    teardown(function() client:close() end)
 
     it("manages templates", function()
       for i = 1, 5 do
@@ -97,9 +91,7 @@ describe("a program on Cloud hosting", function()
     client = waba.client(emulator:options { hosting = "cloud", pace = false, retry = false })
   end)
 
-  teardown(function()
-    client:close()
-  end)
+  teardown(function() client:close() end)
 
   local MP4 = "\0\0\0\24ftypmp42\0\0\0\0mp42isom" .. ("m"):rep(2000)
   local FILES = {

@@ -31,9 +31,7 @@ local function parts_of(request)
   return parts
 end
 
-local function url_of(query)
-  return "https://lookaside.fbsbx.com" .. PLACE .. "?" .. query
-end
+local function url_of(query) return "https://lookaside.fbsbx.com" .. PLACE .. "?" .. query end
 
 describe("media on Cloud hosting", function()
   local gateway, client, folder
@@ -55,9 +53,7 @@ describe("media on Cloud hosting", function()
     gateway:respond("/media", cloud_gateway.json { id = ID })
   end)
 
-  after_each(function()
-    client:close()
-  end)
+  after_each(function() client:close() end)
 
   local function describe_file(bytes, fields)
     local response = {

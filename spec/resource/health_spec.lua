@@ -4,21 +4,13 @@ local waba = require "waba"
 describe("client:health", function()
   local emulator, client
 
-  setup(function()
-    emulator = assert(waba.emulator.start { statuses = false })
-  end)
+  setup(function() emulator = assert(waba.emulator.start { statuses = false }) end)
 
-  teardown(function()
-    emulator:stop()
-  end)
+  teardown(function() emulator:stop() end)
 
-  before_each(function()
-    client = waba.client(emulator:options { pace = false, retry = false })
-  end)
+  before_each(function() client = waba.client(emulator:options { pace = false, retry = false }) end)
 
-  after_each(function()
-    client:close()
-  end)
+  after_each(function() client:close() end)
 
   local function nodes_of(health)
     local found = {}

@@ -25,9 +25,7 @@ describe("client.media", function()
     return list[#list]
   end
 
-  local function requests()
-    return emulator:counts().requests
-  end
+  local function requests() return emulator:counts().requests end
 
   local function upload(bytes, media_type)
     return assert(client.media:upload { data = bytes, type = media_type or "application/pdf" }).id
@@ -337,9 +335,7 @@ describe("client.media", function()
     local bytes = bytes_of(400000)
     local id
 
-    before_each(function()
-      id = id or upload(bytes)
-    end)
+    before_each(function() id = id or upload(bytes) end)
 
     it("into memory", function()
       local got = assert(client.media:download(id))
@@ -400,9 +396,7 @@ describe("client.media", function()
     describe("and verifies it", function()
       local hello
 
-      before_each(function()
-        hello = hello or upload("hello", "text/plain")
-      end)
+      before_each(function() hello = hello or upload("hello", "text/plain") end)
 
       for form, sum in pairs {
         hex = HELLO, ["hex in capitals"] = HELLO:upper(), base64 = HELLO_BASE64,

@@ -7,9 +7,7 @@ local BASE = "https://waba-v2.360dialog.io"
 
 local cloud = scripted_transport.cloud_client
 
-local function e(count)
-  return ("ä"):rep(count)
-end
+local function e(count) return ("ä"):rep(count) end
 
 local OK = { body = '{"success":true}' }
 

@@ -6,9 +6,7 @@ local waba = require "waba"
 describe("the number of a key", function()
   local emulator, client, close
 
-  setup(function()
-    emulator, client, close = fixture.open { number = "49305550199" }
-  end)
+  setup(function() emulator, client, close = fixture.open { number = "49305550199" } end)
 
   teardown(function() close() end)
 

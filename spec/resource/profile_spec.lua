@@ -13,9 +13,7 @@ describe("client.profile", function()
   teardown(function() close() end)
   before_each(function() folder:clear() end)
 
-  local function requests()
-    return emulator:counts().requests
-  end
+  local function requests() return emulator:counts().requests end
 
   describe("about", function()
     it("is read and set", function()

@@ -64,13 +64,9 @@ describe("client.templates", function()
     emulator:stop()
   end)
 
-  before_each(function()
-    before = emulator:counts().requests
-  end)
+  before_each(function() before = emulator:counts().requests end)
 
-  local function requests()
-    return emulator:counts().requests - before
-  end
+  local function requests() return emulator:counts().requests - before end
 
   local function names(list)
     local found = {}

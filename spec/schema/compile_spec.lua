@@ -6,9 +6,7 @@ local function error_of(rule, value, mode)
   if not valid then return err.path, err.message end
 end
 
-local function open(fields)
-  return { is = "object", open = true, fields = fields }
-end
+local function open(fields) return { is = "object", open = true, fields = fields } end
 
 describe("a rule", function()
   it("applies the rules in also after its own", function()

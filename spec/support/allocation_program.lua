@@ -56,9 +56,7 @@ local function exhaust(name, use, strict)
       assert(has_effect or not strict, name .. ": a failed allocation is ignored")
       return result, message or ...
     end
-    local function fail(f, ...)
-      return check(case[1](count, case[2], f, ...))
-    end
+    local function fail(f, ...) return check(case[1](count, case[2], f, ...)) end
     collectgarbage()
     local blocks_before, descriptors_before = blocks(), descriptors()
     repeat

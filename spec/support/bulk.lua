@@ -45,9 +45,7 @@ function bulk.client(gateway, options)
 end
 
 --- Returns the recipient of the n-th message.
-function bulk.recipient(position)
-  return ("49151%07d"):format(position)
-end
+function bulk.recipient(position) return ("49151%07d"):format(position) end
 
 --- Returns a source of `count` texts. `source.taken()` returns the number of texts that were taken.
 ---@param count integer

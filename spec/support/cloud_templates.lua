@@ -19,9 +19,7 @@ end
 local BODY = { type = "BODY", text = "Hallo, Ihre Brille ist da." }
 local IMAGE = { type = "HEADER", format = "IMAGE", example = { header_handle = { "4:aW1hZ2U=" } } }
 
-local function buttons(...)
-  return { type = "BUTTONS", buttons = { ... } }
-end
+local function buttons(...) return { type = "BUTTONS", buttons = { ... } } end
 
 local function otp(more)
   local button = { type = "OTP", otp_type = "COPY_CODE", text = "Kopieren" }
@@ -141,9 +139,7 @@ local templates = {
 --- Returns a copy of one of the templates.
 ---@param name string
 ---@return table
-function cloud_templates.new(name)
-  return copy(assert(templates[name], name))
-end
+function cloud_templates.new(name) return copy(assert(templates[name], name)) end
 
 --- Returns the names of all templates, sorted.
 ---@return string[]

@@ -7,9 +7,7 @@ local command = {}
 
 local INTERPRETER = jit and "luajit" or "lua" .. _VERSION:match "%d.%d"
 
-function command.quote(text)
-  return "'" .. tostring(text):gsub("'", "'\\''") .. "'"
-end
+function command.quote(text) return "'" .. tostring(text):gsub("'", "'\\''") .. "'" end
 
 --- Returns whether the system has pseudo-terminals, which some containers do not have.
 ---@return boolean

@@ -30,9 +30,7 @@ local function write(connection, text)
   return connection:xwrite(text, "n") and connection:flush()
 end
 
-local function part(text)
-  return text:sub(1, 1 + cuts * 37 % (#text - 1))
-end
+local function part(text) return text:sub(1, 1 + cuts * 37 % (#text - 1)) end
 
 -- Returns the part of the request that the gateway receives, for each point of a cut before the response.
 local parts = {
@@ -85,8 +83,6 @@ end
 io.stdout:setvbuf "line"
 local listener = assert(socket.listen("127.0.0.1", port))
 loop:wrap(function()
-  for client in listener:clients() do
-    loop:wrap(serve, client)
-  end
+  for client in listener:clients() do loop:wrap(serve, client) end
 end)
 assert(loop:loop())

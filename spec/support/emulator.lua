@@ -57,9 +57,7 @@ end
 --- such as spec/emulator_spec.lua, test TLS.
 function support.start(options)
   options = options or {}
-  if options.tls == nil then
-    options.tls = false
-  end
+  if options.tls == nil then options.tls = false end
   return emulators.start(options)
 end
 
@@ -69,23 +67,17 @@ function support.request(emulator, method, path, body, options)
   options = options or {}
   local request = http_request.new_from_uri(emulator.url .. path)
   request.follow_redirects = false
-  if emulator.ca_file then
-    request.ctx = trusting(emulator.ca_file)
-  end
+  if emulator.ca_file then request.ctx = trusting(emulator.ca_file) end
   local head = request.headers
   head:upsert(":method", method)
   head:delete("user-agent")
   head:upsert("user-agent", "spec")
-  if options.key ~= false then
-    head:upsert("d360-api-key", options.key or emulator.api_key)
-  end
+  if options.key ~= false then head:upsert("d360-api-key", options.key or emulator.api_key) end
   if type(body) == "table" then
     body = cjson.encode(body)
     head:upsert("content-type", "application/json")
   end
-  for name, value in pairs(options.headers or {}) do
-    head:upsert(name, value)
-  end
+  for name, value in pairs(options.headers or {}) do head:upsert(name, value) end
   if body then
     request:set_body(body)
     head:delete("expect")
@@ -105,18 +97,14 @@ end
 --- Sends a message. The request's body has the fields of `envelope`, and the content under the name of the type.
 function support.send(emulator, kind, content, envelope, options)
   local message = { to = "4915112345678", type = kind, [kind] = content }
-  for name, value in pairs(envelope or {}) do
-    message[name] = value
-  end
+  for name, value in pairs(envelope or {}) do message[name] = value end
   return support.request(emulator, "POST", "/v1/messages", message, options)
 end
 
 --- Sends a message through the Cloud gateway (`emulator.cloud`).
 function support.cloud_send(cloud, kind, content, envelope, options)
   local message = { messaging_product = "whatsapp", to = "+49 151 12345678", type = kind, [kind] = content }
-  for name, value in pairs(envelope or {}) do
-    message[name] = value
-  end
+  for name, value in pairs(envelope or {}) do message[name] = value end
   return support.request(cloud, "POST", options and options.path or "/messages", message, options)
 end
 
@@ -155,30 +143,20 @@ function support.receiver(options)
     onstream = function(_, stream)
       local head = stream:get_headers()
       local request = { headers = {}, method = head:get(":method"), path = head:get(":path") }
-      for name, value in head:each() do
-        request.headers[name] = value
-      end
+      for name, value in head:each() do request.headers[name] = value end
       request.body = stream:get_body_as_string()
       request.json = cjson.decode(request.body)
       table.insert(received.requests, request)
       received.in_flight = received.in_flight + 1
       received.most_in_flight = math.max(received.most_in_flight, received.in_flight)
       local status = 200
-      if options.respond then
-        status = options.respond(request, #received.requests)
-      end
-      if options.delay then
-        cqueues.sleep(options.delay)
-      end
+      if options.respond then status = options.respond(request, #received.requests) end
+      if options.delay then cqueues.sleep(options.delay) end
       received.in_flight = received.in_flight - 1
-      if status == false then
-        cqueues.sleep(30)
-      end
+      if status == false then cqueues.sleep(30) end
       local response = new_headers()
       response:append(":status", tostring(status))
-      for name, value in pairs(options.headers or {}) do
-        response:append(name, value)
-      end
+      for name, value in pairs(options.headers or {}) do response:append(name, value) end
       stream:write_headers(response, true)
     end,
   }))
@@ -187,9 +165,7 @@ function support.receiver(options)
   received.server = server
   received.url = ("%s://127.0.0.1:%d/hook"):format(context and "https" or "http", port)
   local loop = cqueues.running()
-  loop:wrap(function()
-    assert(server:loop())
-  end)
+  loop:wrap(function() assert(server:loop()) end)
   return received
 end
 
@@ -229,9 +205,7 @@ end
 function support.events(receiver, kind)
   local events = {}
   for _, request in ipairs(receiver.requests) do
-    for _, event in ipairs(request.json[kind] or {}) do
-      events[#events + 1] = event
-    end
+    for _, event in ipairs(request.json[kind] or {}) do events[#events + 1] = event end
   end
   return events
 end
@@ -242,9 +216,7 @@ function support.changes(receiver, field)
   for _, request in ipairs(receiver.requests) do
     for _, entry in ipairs(request.json.entry or {}) do
       for _, change in ipairs(entry.changes) do
-        if change.field == field then
-          values[#values + 1] = change.value
-        end
+        if change.field == field then values[#values + 1] = change.value end
       end
     end
   end
@@ -255,9 +227,7 @@ end
 function support.cloud_events(receiver, kind)
   local events = {}
   for _, value in ipairs(support.changes(receiver, "messages")) do
-    for _, event in ipairs(value[kind] or {}) do
-      events[#events + 1] = event
-    end
+    for _, event in ipairs(value[kind] or {}) do events[#events + 1] = event end
   end
   return events
 end

@@ -45,8 +45,6 @@ function Folder:clear()
   os.execute("rm -rf '" .. self.path .. "' && mkdir '" .. self.path .. "'")
 end
 
-function Folder:remove()
-  os.execute("rm -rf '" .. self.path .. "'")
-end
+function Folder:remove() os.execute("rm -rf '" .. self.path .. "'") end
 
 return folder

@@ -11,9 +11,7 @@ local function run(command)
   return (output:gsub("%s+$", ""))
 end
 
-local function quote(text)
-  return "'" .. tostring(text):gsub("'", "'\\''") .. "'"
-end
+local function quote(text) return "'" .. tostring(text):gsub("'", "'\\''") .. "'" end
 
 --- Returns the output of a shell command, without trailing white space.
 process.run = run
@@ -24,9 +22,7 @@ process.folder = folder.new
 
 --- Returns the number of open descriptors of this process.
 ---@return integer
-function process.descriptors()
-  return math.floor(tonumber(run "ls /proc/$PPID/fd | wc -l"))
-end
+function process.descriptors() return math.floor(tonumber(run "ls /proc/$PPID/fd | wc -l")) end
 
 --- Returns a free port.
 ---@return integer
@@ -38,9 +34,7 @@ function process.free_port()
 end
 
 --- Sleeps.
-function process.sleep(seconds)
-  require("socket").sleep(seconds)
-end
+function process.sleep(seconds) require("socket").sleep(seconds) end
 
 --- Waits until a condition is true. Raises an error after `seconds`.
 ---@param condition fun(): any

@@ -15,9 +15,7 @@ function random.rng(seed)
   return function(least, most) return least + step() % (most - least + 1) end
 end
 
-function random.pick(rng, list)
-  return list[rng(1, #list)]
-end
+function random.pick(rng, list) return list[rng(1, #list)] end
 
 function random.maybe(rng, build, ...)
   if rng(1, 2) == 1 then return build(rng, ...) end
@@ -46,13 +44,9 @@ function random.words(rng, most, with_emoji)
   return table.concat(text)
 end
 
-function random.plain(rng, most)
-  return random.words(rng, most or 60, false)
-end
+function random.plain(rng, most) return random.words(rng, most or 60, false) end
 
-function random.lively(rng, most)
-  return random.words(rng, most or 60, true)
-end
+function random.lively(rng, most) return random.words(rng, most or 60, true) end
 
 function random.identifier(rng, most)
   local text = {}

@@ -25,9 +25,7 @@ local handled_by_walk = {
 ---@field good waba.Message[]
 ---@field bad { message: waba.Message, path: string }[]
 
-local function trimmed(path)
-  return (path:gsub("^%.", ""))
-end
+local function trimmed(path) return (path:gsub("^%.", "")) end
 
 -- Adds the cases of a node of the schema. `embed(value)` returns a complete message with a value for this node; `path`
 -- is the path of an error in the value.

@@ -57,9 +57,7 @@ function Scripted:send(request)
   }
 end
 
-function Scripted:sleep(seconds)
-  self.slept = self.slept + seconds
-end
+function Scripted:sleep(seconds) self.slept = self.slept + seconds end
 
 function Scripted.close() end
 

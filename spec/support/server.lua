@@ -98,37 +98,21 @@ local function ask(self, command, ...)
   return response
 end
 
-function Server:respond(path, ...)
-  return ask(self, "respond", path, { ... })
-end
+function Server:respond(path, ...) return ask(self, "respond", path, { ... }) end
 
-function Server:received(path)
-  return ask(self, "received", path)
-end
+function Server:received(path) return ask(self, "received", path) end
 
-function Server:count(path)
-  return #self:received(path)
-end
+function Server:count(path) return #self:received(path) end
 
-function Server:connections()
-  return ask(self, "connections").total
-end
+function Server:connections() return ask(self, "connections").total end
 
-function Server:open_connections()
-  return ask(self, "connections").open
-end
+function Server:open_connections() return ask(self, "connections").open end
 
-function Server:most_connections()
-  return ask(self, "connections").most
-end
+function Server:most_connections() return ask(self, "connections").most end
 
-function Server:release()
-  return ask(self, "release")
-end
+function Server:release() return ask(self, "release") end
 
-function Server:forget()
-  return ask(self, "forget")
-end
+function Server:forget() return ask(self, "forget") end
 
 --- Stops the server process and removes its files.
 function Server:stop()

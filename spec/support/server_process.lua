@@ -60,9 +60,7 @@ end
 local function prepare(response)
   local body = (response.body or ""):rep(response.times or 1)
   local headers = {}
-  for _, pair in ipairs(response.headers or {}) do
-    headers[#headers + 1] = pair
-  end
+  for _, pair in ipairs(response.headers or {}) do headers[#headers + 1] = pair end
   if response.gzip then
     body = compress(body)
     headers[#headers + 1] = { "Content-Encoding", "gzip" }
@@ -73,9 +71,7 @@ end
 -- Waits for the time or the release that the response requires. `before` is the number of releases when the request
 -- arrived.
 local function pass_time(response, before)
-  if response.delay then
-    cqueues.sleep(response.delay)
-  end
+  if response.delay then cqueues.sleep(response.delay) end
   while response.held and releases == before do
     released:wait()
   end
@@ -85,9 +81,7 @@ end
 local function in_pieces(response, body, send)
   local size = math.max(1, math.ceil(#body / (response.pieces or 1)))
   for at = 1, #body, size do
-    if response.pause then
-      cqueues.sleep(response.pause)
-    end
+    if response.pause then cqueues.sleep(response.pause) end
     if not send(body:sub(at, at + size - 1)) then return false end
   end
   return true
@@ -108,9 +102,7 @@ local function opened()
   return counts.total
 end
 
-local function closed()
-  counts.open = counts.open - 1
-end
+local function closed() counts.open = counts.open - 1 end
 
 -- Closes the connection with a TCP reset.
 local function reset(connection)
@@ -176,9 +168,7 @@ local function read_body(connection, headers)
   return table.concat(parts), true
 end
 
-local function send(connection, ...)
-  return connection:write(...) and connection:flush()
-end
+local function send(connection, ...) return connection:write(...) and connection:flush() end
 
 -- Returns whether the connection stays open.
 local function respond_http1(connection, response, method, before)
@@ -198,30 +188,22 @@ local function respond_http1(connection, response, method, before)
     send(connection, ("HTTP/1.1 %d Interim\r\nX-Interim: yes\r\n\r\n"):format(status))
   end
   lines[1] = ("HTTP/1.1 %d Status"):format(response.status or 200)
-  for _, pair in ipairs(headers) do
-    lines[#lines + 1] = pair[1] .. ": " .. pair[2]
-  end
+  for _, pair in ipairs(headers) do lines[#lines + 1] = pair[1] .. ": " .. pair[2] end
   lines[#lines + 1] = response.chunked and "Transfer-Encoding: chunked" or "Content-Length: " .. #body
   lines = table.concat(lines, "\r\n") .. "\r\n\r\n"
   if response.truncated then
     send(connection, lines, body:sub(1, response.truncated))
     return false
   end
-  if method == "HEAD" then
-    body = ""
-  end
+  if method == "HEAD" then body = "" end
   if not (response.chunked or response.pieces) then
     return send(connection, lines, body) and not response.bye
   end
   local sent = send(connection, lines) and in_pieces(response, body, function(piece)
-    if response.chunked then
-      piece = ("%x\r\n%s\r\n"):format(#piece, piece)
-    end
+    if response.chunked then piece = ("%x\r\n%s\r\n"):format(#piece, piece) end
     return send(connection, piece)
   end)
-  if sent and response.chunked then
-    sent = send(connection, "0\r\n\r\n")
-  end
+  if sent and response.chunked then sent = send(connection, "0\r\n\r\n") end
   return sent and not response.bye
 end
 
@@ -254,9 +236,7 @@ local function serve_http1(connection, tls)
   connection:setmode("b", "bf")
   connection:onerror(function(_, _, why) return why end)
   local first = not tls and connection:read(-1)
-  if first and first ~= "\22" then
-    connection:unget(first)
-  end
+  if first and first ~= "\22" then connection:unget(first) end
   if first == "\22" then
     -- The first byte of TLS was sent to a server of plain HTTP.
     send(connection, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
@@ -296,12 +276,8 @@ local function send_stream(stream, response, method)
   end
   local head = new_headers()
   head:append(":status", tostring(response.status or 200), NEVER_INDEXED)
-  for _, pair in ipairs(headers) do
-    head:append(pair[1]:lower(), pair[2], NEVER_INDEXED)
-  end
-  if not response.chunked then
-    head:append("content-length", tostring(#body), NEVER_INDEXED)
-  end
+  for _, pair in ipairs(headers) do head:append(pair[1]:lower(), pair[2], NEVER_INDEXED) end
+  if not response.chunked then head:append("content-length", tostring(#body), NEVER_INDEXED) end
   if method == "HEAD" or body == "" then return stream:write_headers(head, true) end
   stream:write_headers(head, false)
   if response.truncated then
@@ -326,9 +302,7 @@ local function serve_stream(_, stream)
     request.body = stream:get_body_as_string() or ""
     request.complete = stream.state ~= "closed"
   end
-  if not ending then
-    pass_time(response, before)
-  end
+  if not ending then pass_time(response, before) end
   if response.reset then
     reset(connection.socket)
   elseif response.goaway == "below" then
@@ -342,9 +316,7 @@ local function serve_stream(_, stream)
     stream:write_rst_stream_frame(response.refuse)
   else
     send_stream(stream, response, request.method)
-    if response.bye then
-      connection.socket:shutdown("rw")
-    end
+    if response.bye then connection.socket:shutdown("rw") end
   end
 end
 
@@ -389,9 +361,7 @@ end
 
 local function listen_http1(tls)
   return serve_clients(function(connection)
-    loop:wrap(function()
-      serve_http1(connection, tls)
-    end)
+    loop:wrap(function() serve_http1(connection, tls) end)
   end)
 end
 
@@ -422,9 +392,7 @@ local function listen_http2(tls)
     onerror = function() end,
   })
   assert(http_server:listen())
-  loop:wrap(function()
-    http_server:loop()
-  end)
+  loop:wrap(function() http_server:loop() end)
   -- Connections are checked for their end, which lua-http does not report.
   loop:wrap(function()
     while true do
@@ -520,9 +488,7 @@ end
 local function listen()
   local protocol = options.protocol == "HTTP/2" and "h2" or "http/1.1"
   local tls, authority
-  if options.tls ~= false then
-    tls, authority = make_context(protocol)
-  end
+  if options.tls ~= false then tls, authority = make_context(protocol) end
   local port
   if options.behaviour == "stall" then
     port = listen_stalled()
@@ -546,23 +512,17 @@ end
 
 local commands = {}
 
-function commands.respond(path, list)
-  set_responses(path, list)
-end
+function commands.respond(path, list) set_responses(path, list) end
 
 function commands.received(path)
   local selected = {}
   for _, request in ipairs(requests) do
-    if not path or request.path == path then
-      selected[#selected + 1] = request
-    end
+    if not path or request.path == path then selected[#selected + 1] = request end
   end
   return selected
 end
 
-function commands.connections()
-  return counts
-end
+function commands.connections() return counts end
 
 function commands.release()
   releases = releases + 1
@@ -580,9 +540,7 @@ local function talk(connection)
   while line do
     local command = plain_data.read(line)
     local fine, result = pcall(commands[command[1]], command[2], command[3])
-    if not fine then
-      result = { fault = result }
-    end
+    if not fine then result = { fault = result } end
     local text = result == nil and "" or plain_data.write(result)
     connection:write(#text, "\n", text)
     connection:flush()
@@ -608,9 +566,7 @@ local function announce(port, control_port, authority)
 end
 
 local control_port = serve_clients(function(connection)
-  loop:wrap(function()
-    talk(connection)
-  end)
+  loop:wrap(function() talk(connection) end)
 end)
 
 -- The standard input ends when the process of the spec ends.

@@ -23,9 +23,7 @@ function Connection:execute(sql)
   return rows
 end
 
-function Connection:close()
-  self.connection:close()
-end
+function Connection:close() self.connection:close() end
 
 --- Opens a file. Opens the file, or makes it if it does not exist.
 ---@param path string

@@ -23,9 +23,7 @@ end
 --- Returns a body of On-Premise hosting.
 ---@param parts { contacts: string|string[]?, messages: string|string[]?, statuses: string|string[]?, errors: string|string[]? }
 ---@return string
-function webhooks.on_premise(parts)
-  return "{" .. members(parts) .. "}"
-end
+function webhooks.on_premise(parts) return "{" .. members(parts) .. "}" end
 
 --- Returns the body of On-Premise text messages with these ids, each from another customer.
 ---@param ... string
@@ -63,9 +61,7 @@ end
 --- Returns a body of Cloud hosting.
 ---@param parts table  the parameter of `on_premise`
 ---@return string
-function webhooks.cloud(parts)
-  return webhooks.entry(webhooks.change(parts))
-end
+function webhooks.cloud(parts) return webhooks.entry(webhooks.change(parts)) end
 
 local EVA = '{"profile":{"name":"Eva"},"wa_id":"491511"}'
 

@@ -8,9 +8,7 @@ local response_of = require "waba.transport.http1_response".receive
 
 local HEAD = { bytes = function(_, length) return ("<head %s>"):format(tostring(length)) end }
 
-local function flat(value)
-  return type(value) == "table" and table.concat(value) or value
-end
+local function flat(value) return type(value) == "table" and table.concat(value) or value end
 
 -- Returns an exchange whose socket returns these pieces, and then an error. `exchange.sent` lists the writes to the
 -- socket.

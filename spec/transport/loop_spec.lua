@@ -41,9 +41,7 @@ describe("the event loop", function()
     describe(name, function()
       local transport
 
-      before_each(function()
-        transport = new_transport { loop = name == "luv" and name or nil }
-      end)
+      before_each(function() transport = new_transport { loop = name == "luv" and name or nil } end)
 
       after_each(function()
         transport:close()
@@ -235,9 +233,7 @@ describe("the event loop", function()
         error "enough"
       end)
     end, "enough")
-    waba.run(function()
-      assert.equal(200, assert(transport:send(request "/quick")).status)
-    end)
+    waba.run(function() assert.equal(200, assert(transport:send(request "/quick")).status) end)
     collectgarbage()
     collectgarbage()
     assert.equal(0, transport.engine:in_flight())

@@ -44,9 +44,7 @@ describe("in nginx", function()
   describe("a timer", function()
     local ngx_timer, calls, result
 
-    before_each(function()
-      ngx_timer, calls, result = load "waba.transport.ngx_timer", {}, nil
-    end)
+    before_each(function() ngx_timer, calls, result = load "waba.transport.ngx_timer", {}, nil end)
 
     local function new()
       return ngx_timer.new(function(deadline, premature)

@@ -95,9 +95,7 @@ describe("a proxy", function()
       proxy:respond(TARGET, { status = 407, headers = { { "Proxy-Authenticate", 'Basic realm="proxy"' } } })
     end)
 
-    local function url()
-      return ("http://user:%s@127.0.0.1:%d"):format(SECRET, proxy.port)
-    end
+    local function url() return ("http://user:%s@127.0.0.1:%d"):format(SECRET, proxy.port) end
 
     local function assert_no_secret(err)
       local text = shown(err, client, client.transport) .. table.concat(events, "\n")

@@ -5,9 +5,7 @@ local webhooks = require "spec.support.webhooks"
 
 local TEXT = '{"messages":[{"from":"1","id":"m","type":"text","text":{"body":"Hi"}}]}'
 
-local function basic(user, password)
-  return { authorization = core.basic(user, password) }
-end
+local function basic(user, password) return { authorization = core.basic(user, password) } end
 
 -- Returns a receiver with these options that accepts webhooks without credentials.
 local function open_receiver(options)

@@ -13,9 +13,7 @@ describe("the Cloud gateway's webhooks", function()
     eva = cloud:customer("+49 151 1234567", { name = "Eva" })
   end)
 
-  teardown(function()
-    emulator:stop()
-  end)
+  teardown(function() emulator:stop() end)
 
   -- Performs an action of a customer. Returns the message in the webhook, and the `value` of the webhook's change.
   local function webhook_of(act)
@@ -187,9 +185,7 @@ describe("the Cloud gateway's webhooks", function()
     cloud:configure({ webhooks = { batch = 10, concurrency = 1 } })
     local receiver_options = { delay = 0.05 }
     support.with_receiver(cloud, function(receiver)
-      for i = 1, 6 do
-        eva:text("Text " .. i)
-      end
+      for i = 1, 6 do eva:text("Text " .. i) end
       support.eventually(function() return #support.cloud_events(receiver, "messages") == 6 end)
       assert.is_true(#receiver.requests < 6)
       for i, message in ipairs(support.cloud_events(receiver, "messages")) do
@@ -208,13 +204,9 @@ describe("the Cloud gateway's webhook URLs", function()
     cloud = emulator.cloud
   end)
 
-  after_each(function()
-    emulator:stop()
-  end)
+  after_each(function() emulator:stop() end)
 
-  local function ask(method, path, body)
-    return support.request(cloud, method, path, body)
-  end
+  local function ask(method, path, body) return support.request(cloud, method, path, body) end
 
   it("are set for a number, which returns them, and refused if they are invalid", function()
     assert.same({ url = "", headers = {} }, select(2, ask("GET", "/v1/configs/webhook")))

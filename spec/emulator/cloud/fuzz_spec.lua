@@ -50,15 +50,11 @@ local function disturb(rng, body)
   local places = {}
   local function walk(value)
     local names = {}
-    for name in pairs(value) do
-      names[#names + 1] = name
-    end
+    for name in pairs(value) do names[#names + 1] = name end
     table.sort(names, function(a, b) return tostring(a) < tostring(b) end)
     for _, name in ipairs(names) do
       places[#places + 1] = { value, name }
-      if type(value[name]) == "table" then
-        walk(value[name])
-      end
+      if type(value[name]) == "table" then walk(value[name]) end
     end
   end
   walk(body)
@@ -138,9 +134,7 @@ describe("the Cloud gateway", function()
     local rng, refused = random.rng(2024), 0
     for round = 1, ROUNDS do
       local request = some_request(rng)
-      for _ = 1, rng(1, 2) do
-        disturb(rng, request[3])
-      end
+      for _ = 1, rng(1, 2) do disturb(rng, request[3]) end
       local text = cjson.encode(request[3])
       local response, err = client:request({ method = request[1], path = request[2], body = text,
         media_type = "application/json" })

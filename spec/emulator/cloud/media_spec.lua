@@ -14,9 +14,7 @@ describe("the Cloud gateway's media", function()
     cloud = emulator.cloud
   end)
 
-  teardown(function()
-    emulator:stop()
-  end)
+  teardown(function() emulator:stop() end)
 
   local function upload(parts)
     local body, options = support.form(parts)
@@ -129,9 +127,7 @@ describe("the Cloud gateway's media", function()
   it("is blocked for half an hour after twenty errors within one", function()
     local id = upload_png()
     cloud:advance(3600)
-    for _ = 1, 19 do
-      assert.equal(400, (support.request(cloud, "GET", "/99")))
-    end
+    for _ = 1, 19 do assert.equal(400, (support.request(cloud, "GET", "/99"))) end
     assert.equal(200, (support.request(cloud, "GET", "/" .. id)))
     assert.equal(100, select(2, support.request(cloud, "GET", "/99")).error.code)
     local status, body = support.request(cloud, "GET", "/" .. id)

@@ -3,18 +3,12 @@
 
 local support = require "spec.support.emulator"
 
-local function text(length)
-  return ("ä"):rep(length)
-end
+local function text(length) return ("ä"):rep(length) end
 
 local function with(base, changes)
   local copy = {}
-  for name, value in pairs(base) do
-    copy[name] = value
-  end
-  for name, value in pairs(changes) do
-    copy[name] = value
-  end
+  for name, value in pairs(base) do copy[name] = value end
+  for name, value in pairs(changes) do copy[name] = value end
   return copy
 end
 
@@ -36,9 +30,7 @@ end
 
 local function rows(count, prefix)
   local made = {}
-  for i = 1, count do
-    made[i] = { id = (prefix or "r") .. i, title = "Row " .. i }
-  end
+  for i = 1, count do made[i] = { id = (prefix or "r") .. i, title = "Row " .. i } end
   return made
 end
 
@@ -58,9 +50,7 @@ end
 
 local function items(count)
   local made = {}
-  for i = 1, count do
-    made[i] = { product_retailer_id = "B-" .. i }
-  end
+  for i = 1, count do made[i] = { product_retailer_id = "B-" .. i } end
   return made
 end
 
@@ -81,9 +71,7 @@ local function product_card(index, catalog)
     action = { product_retailer_id = "B-" .. index, catalog_id = catalog or "55" } }
 end
 
-local function carousel(cards)
-  return interactive("carousel", { action = { cards = cards } })
-end
+local function carousel(cards) return interactive("carousel", { action = { cards = cards } }) end
 
 local function order(changes)
   return interactive("order_details", { action = { name = "review_and_pay", parameters = with({
@@ -99,9 +87,7 @@ local function template(components, more)
   return with({ name = "some_template", language = { code = "en" }, components = components }, more or {})
 end
 
-local function body_of(...)
-  return { { type = "body", parameters = { ... } } }
-end
+local function body_of(...) return { { type = "body", parameters = { ... } } } end
 
 local function template_button(sub_type, parameter, index)
   return template { { type = "button", sub_type = sub_type, index = index or 0, parameters = { parameter } } }
@@ -271,13 +257,9 @@ local REFUSED = {
 describe("the Cloud gateway's rules", function()
   local emulator
 
-  setup(function()
-    emulator = assert(support.start({ cloud = { statuses = false } }))
-  end)
+  setup(function() emulator = assert(support.start({ cloud = { statuses = false } })) end)
 
-  teardown(function()
-    emulator:stop()
-  end)
+  teardown(function() emulator:stop() end)
 
   it("accept every type of the reference, up to its limits", function()
     for i, case in ipairs(TAKEN) do

@@ -17,9 +17,7 @@ end
 
 local function body_of(...)
   local parameters = {}
-  for i, text in ipairs({ ... }) do
-    parameters[i] = { type = "text", text = text }
-  end
+  for i, text in ipairs({ ... }) do parameters[i] = { type = "text", text = text } end
   return { type = "body", parameters = parameters }
 end
 
@@ -32,18 +30,14 @@ describe("the Cloud gateway", function()
     cloud = emulator.cloud
   end)
 
-  teardown(function()
-    emulator:stop()
-  end)
+  teardown(function() emulator:stop() end)
 
   after_each(function()
     cloud:clear_faults()
     cloud:configure({ window = false })
   end)
 
-  local function with_receiver(body)
-    support.with_receiver(cloud, body)
-  end
+  local function with_receiver(body) support.with_receiver(cloud, body) end
 
   -- Waits until a message has the given number of statuses. Returns them.
   local function statuses_of(receiver, id, count)
@@ -254,9 +248,7 @@ describe("the Cloud gateway", function()
     local status, body = template(cloud, "order_ready", { body_of("Ida", "118"), url })
     assert.equal(200, status)
     assert.equal("accepted", body.messages[1].message_status)
-    local function code(...)
-      return select(2, template(cloud, ...)).error.code
-    end
+    local function code(...) return select(2, template(cloud, ...)).error.code end
     assert.equal(132000, code("order_ready", { body_of("Ida"), url }))
     assert.equal(131008, code("order_ready", { body_of("Ida", "118") }))
     assert.equal(132005, code("order_ready", { body_of("Ida", ("x"):rep(1020)), url }))
@@ -361,9 +353,7 @@ describe("the Cloud gateway", function()
     local function market(name, more)
       local body = { messaging_product = "whatsapp", to = NUMBER, type = "template",
         template = { name = name, language = { code = name == "hello_world" and "en_US" or "en" } } }
-      for key, value in pairs(more or {}) do
-        body[key] = value
-      end
+      for key, value in pairs(more or {}) do body[key] = value end
       return support.request(cloud, "POST", "/marketing_messages", body)
     end
     with_receiver(function(receiver)
@@ -440,9 +430,7 @@ describe("the Cloud gateway's rates", function()
       messages = { rate = 10, burst = 50 } } } }))
     finally(function() emulator:stop() end)
     local cloud = emulator.cloud
-    for _ = 1, 45 do
-      assert.equal(200, (hello(cloud)))
-    end
+    for _ = 1, 45 do assert.equal(200, (hello(cloud))) end
     assert.equal(131056, select(2, hello(cloud)).error.code)
     assert.equal(200, (hello(cloud, { to = "+49 151 2" })))
     cloud:advance(6)

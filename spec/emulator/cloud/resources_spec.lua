@@ -12,13 +12,9 @@ describe("the Cloud gateway", function()
     cloud = emulator.cloud
   end)
 
-  teardown(function()
-    emulator:stop()
-  end)
+  teardown(function() emulator:stop() end)
 
-  local function ask(method, path, content)
-    return support.request(cloud, method, path, content)
-  end
+  local function ask(method, path, content) return support.request(cloud, method, path, content) end
 
   it("returns its health and the settings of the phone number", function()
     local _, body = ask("GET", "/health_status")
@@ -82,9 +78,7 @@ describe("the Cloud gateway", function()
   it("blocks users who have written within a day", function()
     local function block(method, ...)
       local users = {}
-      for i, number in ipairs({ ... }) do
-        users[i] = { user = number }
-      end
+      for i, number in ipairs({ ... }) do users[i] = { user = number } end
       return ask(method, "/block_users", { messaging_product = "whatsapp", block_users = users })
     end
     cloud:customer("+49 151 1", { name = "Ida" }):text "Hi"

@@ -7,9 +7,7 @@ local function body(text, example)
   return { type = "BODY", text = text, example = example and { body_text = { example } } or nil }
 end
 
-local function buttons(...)
-  return { type = "BUTTONS", buttons = { ... } }
-end
+local function buttons(...) return { type = "BUTTONS", buttons = { ... } } end
 
 local QUICK = { type = "QUICK_REPLY", text = "Stop" }
 
@@ -23,19 +21,13 @@ describe("the Cloud gateway's templates", function()
     cloud = emulator.cloud
   end)
 
-  teardown(function()
-    emulator:stop()
-  end)
+  teardown(function() emulator:stop() end)
 
-  local function ask(method, path, content)
-    return support.request(cloud, method, path, content)
-  end
+  local function ask(method, path, content) return support.request(cloud, method, path, content) end
 
   local function create(changes)
     local template = { name = "note", language = "en", category = "UTILITY", components = { body "Your order left." } }
-    for name, value in pairs(changes) do
-      template[name] = value
-    end
+    for name, value in pairs(changes) do template[name] = value end
     return ask("POST", "/message_templates", template)
   end
 
@@ -76,9 +68,7 @@ describe("the Cloud gateway's templates", function()
   end)
 
   it("are listed in pages, forward and backward, with fields and filters", function()
-    for i = 1, 5 do
-      create({ name = "page_" .. i, language = i == 5 and "de" or "en" })
-    end
+    for i = 1, 5 do create({ name = "page_" .. i, language = i == 5 and "de" or "en" }) end
     local function page(query)
       return select(2, ask("GET", "/message_templates?name=page_&" .. query))
     end
@@ -270,9 +260,7 @@ describe("the Cloud gateway's templates", function()
 
   it("are edited after their review, and approved ones once a day", function()
     local id = select(2, create({ name = "edited" })).id
-    local function edit(changes)
-      return ask("POST", "/message_templates/" .. id, changes)
-    end
+    local function edit(changes) return ask("POST", "/message_templates/" .. id, changes) end
     local change = { components = { body "Your order arrives." } }
     assert.equal(2388025, select(2, edit(change)).error.error_subcode)
     cloud:review_template("edited", "approved")

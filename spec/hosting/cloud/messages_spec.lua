@@ -31,9 +31,7 @@ describe("messages on Cloud hosting", function()
     gateway:respond("/marketing_messages", ACCEPTED)
   end)
 
-  local function last(path)
-    return cloud_gateway.last(gateway, path)
-  end
+  local function last(path) return cloud_gateway.last(gateway, path) end
 
   local function refused(err, path, says)
     assert.equal("invalid", err.kind)

@@ -11,9 +11,7 @@ local PNG = "\137PNG\r\n\26\n" .. ("y"):rep(3000)
 
 local cloud = scripted_transport.cloud_client
 
-local function e(count)
-  return ("ä"):rep(count)
-end
+local function e(count) return ("ä"):rep(count) end
 
 describe("client.profile of Cloud hosting", function()
   describe("about", function()

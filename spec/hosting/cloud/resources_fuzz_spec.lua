@@ -40,9 +40,7 @@ local function disturb(rng, tree)
   return tree
 end
 
-local function is_outcome(result, err)
-  return (result == nil) == errors.is_error(err)
-end
+local function is_outcome(result, err) return (result == nil) == errors.is_error(err) end
 
 it("templates are created or refused with a reason, for any content", function()
   local rng = random.rng(SEED)

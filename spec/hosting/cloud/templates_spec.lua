@@ -6,13 +6,9 @@ local CREATED = { body = '{"id":"880011","status":"PENDING","category":"UTILITY"
 
 local cloud = scripted_transport.cloud_client
 
-local function e(count)
-  return ("ä"):rep(count)
-end
+local function e(count) return ("ä"):rep(count) end
 
-local function body_of(template, index)
-  return template.components[index or 2]
-end
+local function body_of(template, index) return template.components[index or 2] end
 
 -- Columns: a valid template, the path of the error, a change that makes the template invalid, true if the platform does
 -- not document the rule.

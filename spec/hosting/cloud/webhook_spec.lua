@@ -5,9 +5,7 @@ local errors = require "waba.errors"
 local waba = require "waba"
 local webhooks = require "spec.support.webhooks"
 
-local function read(body)
-  return assert(waba.events(body))
-end
+local function read(body) return assert(waba.events(body)) end
 
 local function one(body)
   local events = read(body)

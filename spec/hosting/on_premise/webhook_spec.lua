@@ -2,9 +2,7 @@ local webhook = require "waba.hosting.on_premise.webhook"
 local core = require "waba.core"
 local errors = require "waba.errors"
 
-local function read(json)
-  return webhook.read(assert(core.decode(json)))
-end
+local function read(json) return webhook.read(assert(core.decode(json))) end
 
 -- Returns the event of a message that has these members in addition to `from`, `id` and `timestamp`.
 local function message(members)

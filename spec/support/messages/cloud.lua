@@ -12,9 +12,7 @@ local sections, named = parts.sections, parts.named
 
 local builders = {}
 
-local function message_id(rng)
-  return "wamid." .. identifier(rng, 60)
-end
+local function message_id(rng) return "wamid." .. identifier(rng, 60) end
 
 local function exactly(rng, least, most, build)
   local list = {}

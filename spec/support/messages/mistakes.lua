@@ -23,9 +23,7 @@ local function fields(value, path, found)
   return found
 end
 
-local function is_list(value)
-  return type(value) == "table" and value[1] ~= nil
-end
+local function is_list(value) return type(value) == "table" and value[1] ~= nil end
 
 -- The names of required fields.
 local always_needed = {}

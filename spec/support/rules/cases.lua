@@ -166,9 +166,7 @@ end
 
 local function leaf_of(item, path)
   local holder, key
-  for step in path:gmatch("[^.]+") do
-    holder, key = key and holder[key] or item, step
-  end
+  for step in path:gmatch("[^.]+") do holder, key = key and holder[key] or item, step end
   return holder, key
 end
 
