@@ -7,9 +7,6 @@ local works = require "waba.inbox.work"
 local ngx = ngx
 
 ---@class waba.NgxWork
----@field work waba.Work
----@field inbox waba.Inbox
----@field timer waba.NgxTimer
 local NgxWork = {}
 NgxWork.__index = NgxWork
 NgxWork.__name = "waba.NgxWork"

@@ -34,9 +34,7 @@ local function new_lane(name, slack)
 end
 
 ---@class waba.SharedBucket : waba.Limiter
----@field interval number      the seconds between two tokens at the full rate; 0: the bucket has pauses but no rate
----@field slack number
----@field paused_until number
+---@field interval number  the seconds between two tokens at the full rate; 0: the bucket has pauses but no rate
 local Bucket = {}
 Bucket.__index = Bucket
 Bucket.__name = "waba.SharedBucket"

@@ -13,7 +13,6 @@ local pair = {}
 local FREE_PART = 1 / 8
 
 ---@class waba.SharedPair : waba.Limiter
----@field paused_until number
 local Pair = {}
 Pair.__index = Pair
 Pair.__name = "waba.SharedPair"

@@ -7,13 +7,6 @@ local filters = {}
 -- The number of rows of one page.
 local PAGE = 200
 
---- A filter for rows. A filter without fields selects all rows.
----@class waba.StoreFilter
----@field dead? boolean     true: dead letters; otherwise entries that wait or are taken
----@field id? string        the id of the row
----@field reason? string    a text that the row's reason contains
----@field before? number    Unix seconds: rows that are older
-
 --- Raises an error if a filter of the caller has an unknown field, or an empty reason. An empty reason would select all
 --- rows, probably because a variable of the caller is empty.
 function filters.check(filter, known, what)
@@ -44,8 +37,8 @@ local function each_page(store, dead, filter, visit)
   return true
 end
 
---- Returns at most n rows that match a `waba.StoreFilter`; or nil and an error. The default of n is 100. If `dead` is
---- true, returns dead letters.
+--- Returns at most n rows that match a filter; or nil and an error. The default of n is 100. A filter is a
+--- `waba.InboxFilter`. If `dead` is true, returns dead letters.
 function filters.list(store, filter, n, dead)
   local list = {}
   filter, n = filter or {}, n or 100

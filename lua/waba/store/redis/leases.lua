@@ -95,9 +95,7 @@ finish()
 return (count < n and next_due() or "") .. "\n" .. table.concat(taken)
 ]]
 
-local NEXT_DUE = script.HEAD .. FUNCTION_NEXT_DUE .. [[
-return next_due()
-]]
+local NEXT_DUE = script.HEAD .. FUNCTION_NEXT_DUE .. "return next_due()"
 
 -- Reads the reply of TAKE. Returns the leases, and the seconds until another entry is due.
 local function read_leases(reply, token, mark)

@@ -33,10 +33,11 @@ local function add_row(state, queue, tries, reason, at, item, mark)
   end
 end
 
-local function add_first(state, queue, item, mark)
-  local tries = (call("HGET", key "tries", queue) or 0) + (state == "taken" and 1 or 0)
+local function add_item(queue, index, item, is_held, mark)
+  if index > 1 then return add_row("waiting", queue, 0, "", "", item) end
+  local tries = (call("HGET", key "tries", queue) or 0) + (is_held and 1 or 0)
   if call("HEXISTS", key "marked", queue) == 1 then mark = "!" end
-  add_row(state, queue, tries, call("HGET", key "why", queue) or "", "", item, mark)
+  add_row(is_held and "taken" or "waiting", queue, tries, call("HGET", key "why", queue) or "", "", item, mark)
 end
 
 local function add_dead(id)
@@ -61,11 +62,7 @@ for _, set in ipairs { "held", "due", "due:bulk" } do
     local mark, queue = "", member
     if set == "held" then mark, queue = string.match(member, "^%S-(!?) (.*)$") end
     for index, item in ipairs(call("LRANGE", queue_key(queue), position, position + missing - 1)) do
-      if position + index == 1 then
-        add_first(set == "held" and "taken" or "waiting", queue, item, mark)
-      else
-        add_row("waiting", queue, 0, "", "", item)
-      end
+      add_item(queue, position + index, item, set == "held", mark)
     end
     if call("LLEN", queue_key(queue)) > position + missing then return { offset, position + missing, unpack(list) } end
     offset, position = offset + 1, 0
@@ -93,16 +90,12 @@ if string.sub(place, 1, 5) == "dead " then
 end
 for index, item in ipairs(call("LRANGE", queue_key(place), 0, -1)) do
   if string.match(item, "^%d+ ([^\n]*)") == ARGV[1] then
-    if index == 1 then
-      local is_waiting, mark = call("ZSCORE", due_of(place), place), ""
-      for _, member in ipairs(is_waiting and {} or call("ZRANGE", key "held", 0, -1)) do
-        local its_mark, queue = string.match(member, "^%S-(!?) (.*)$")
-        if queue == place then mark = its_mark end
-      end
-      add_first(is_waiting and "waiting" or "taken", place, item, mark)
-    else
-      add_row("waiting", place, 0, "", "", item)
+    local is_held, mark = not call("ZSCORE", due_of(place), place), ""
+    for _, member in ipairs(is_held and index == 1 and call("ZRANGE", key "held", 0, -1) or {}) do
+      local its_mark, queue = string.match(member, "^%S-(!?) (.*)$")
+      if queue == place then mark = its_mark end
     end
+    add_item(place, index, item, is_held, mark)
   end
 end
 return list
@@ -118,16 +111,12 @@ return 1
 -- Removes entries that are not taken, and returns their number. Arguments: the number of entries, the queue and the id
 -- of each entry, and the records.
 local DROP = script.HEAD .. changes.ADVANCE .. records.WRITE .. [[
-local function look_up(queue, id)
-  for index, item in ipairs(call("LRANGE", queue_key(queue), 0, -1)) do
-    if id_of(item) == id then return index, item end
-  end
-end
-
 local made, count = {}, tonumber(ARGV[1])
 for position = 2, 2 * count, 2 do
-  local before, queue = removed, ARGV[position]
-  local index, item = look_up(queue, ARGV[position + 1])
+  local before, queue, index, item = removed, ARGV[position]
+  for place, other in ipairs(call("LRANGE", queue_key(queue), 0, -1)) do
+    if id_of(other) == ARGV[position + 1] then index, item = place, other end
+  end
   local name = item and string.match(item, "^%d+ ([^\n]*)")
   if index == 1 and call("ZREM", due_of(queue), queue) == 1 then
     advance(queue, true, name)

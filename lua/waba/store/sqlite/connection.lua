@@ -8,17 +8,13 @@ local runtime = require "waba.runtime"
 local sqlite_file = require "waba.store.sqlite.file"
 
 ---@class waba.SqliteConnection
----@field file string
----@field title string         the name of the store in error messages
 ---@field path string?         the absolute path of the file; set at the first use
 ---@field identity string?     the identity of the open file, from core.file_identity
 ---@field beside table<string, string>?  the identities of the files with the suffixes in BESIDE, by suffix
----@field busy_timeout number  seconds
 ---@field connection userdata?  the connection of the driver while the file is open
 ---@field statements table<string, userdata>  the prepared statements of the driver, by their text
 ---@field driver_timeout integer?  the present `PRAGMA busy_timeout` of SQLite, in milliseconds
 ---@field to_disk boolean?     true: `PRAGMA synchronous` is FULL, so each transaction waits for the disk
----@field closed true?
 local Connection = {}
 Connection.__index = Connection
 

@@ -116,19 +116,16 @@ function leases.lease(self, n, seconds, list, now, mark)
 end
 
 function leases:take(n, seconds, list, mark)
-  local database, taken, due = self.database, nil, nil
+  local database = self.database
   leases.free_ended(self)
   if not list or #list == 0 then -- an idle worker does not take the lock for writing
     local found, failure = database:guarded(function() return next_due(self, database:now()) or false end)
     if found == nil then return nil, failure end
     if found ~= 0 then return {}, found end
   end
-  local ok, err = database:transaction(function()
-    taken, due = leases.lease(self, n, seconds, list or {}, database:now(), mark)
-    return true
+  return database:transaction(function()
+    return leases.lease(self, n, seconds, list or {}, database:now(), mark)
   end, mark and self.sync or nil)
-  if not ok then return nil, err end
-  return taken, due
 end
 
 function leases:next_due()
