@@ -25,7 +25,7 @@ describe("the stream of a request", function()
     return stream
   end
 
-  it("has an id two above that of the stream before on its connection", function()
+  it("has an id that is two above the id of the previous stream of its connection", function()
     assert.equal(1, parts.http2_state(reported(1)))
     for id = 3, 9, 2 do
       local stream, known = begin()

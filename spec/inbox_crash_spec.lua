@@ -140,7 +140,7 @@ describe("the inbox in redis", function()
     place.folder:remove()
   end)
 
-  it("gives the events of an ended worker to other workers", function()
+  it("returns the events of a worker that ended to other workers", function()
     local COUNT, CUSTOMERS = 600, 40
     local folder = process.folder()
     local server = redis.start()

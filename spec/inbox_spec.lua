@@ -337,7 +337,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
         assert.same({ "a" }, ids(box:take(10)))
       end)
 
-      it("forgets its ids after some time", function()
+      it("removes its ids after some time", function()
         local remember = names.REMEMBER
         names.REMEMBER = 0.05
         local box = new()
@@ -360,7 +360,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(2, #box:take(10))
     end)
 
-    it("forgets known events after some time", function()
+    it("accepts a known event as new after some time", function()
       local box = new { remember = 0.05 }
       assert.equal(1, box:put { message("a", "1") })
       assert(box:ack(box:take()[1]))
@@ -453,7 +453,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(1, box:attempts(taken[1]))
     end)
 
-    it("gives a worker's events to others after its lease", function()
+    it("returns a worker's events to others after their lease", function()
       local box = new()
       box:put { message("a", "1") }
       local slow = box:take(1, 0.02)[1]
@@ -529,7 +529,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.is_true(box:ack(event))
     end)
 
-    it("takes an event back without counting the attempt", function()
+    it("releases an event without counting the attempt", function()
       local box = new()
       box:put { message("a", "1"), message("b", "1") }
       assert.is_true(box:release(box:take()[1]))
@@ -1358,7 +1358,7 @@ describe("the inbox in redis", function()
     new:stop()
   end)
 
-  it("does the same in nginx, with all connections of the pool", function()
+  it("connects again at once in nginx if its server became a replica, with all connections of the pool", function()
     local folder, port, plain = process.folder(), process.free_port(), process.free_port()
     local old, new = redis.start(), redis.start()
     nginx.certify(folder)

@@ -218,7 +218,7 @@ describe("encode", function()
       refused('[""]', "NaN", { [""] = 0 / 0 })
     end)
 
-    it("with a name as it is if it is an identifier, whatever its characters", function()
+    it("with an unchanged name if it is an identifier", function()
       for byte = 32, 126 do
         local character = string.char(byte)
         for _, name in ipairs { character, "a" .. character } do
@@ -481,7 +481,7 @@ describe("decode", function()
     end
   end)
 
-  it("returns no texts of the objects within an object with a text, of which a deep text would have many", function()
+  it("returns the text of an object, but no texts of the objects within it", function()
     local inner = '{"x":"' .. ("x"):rep(1000) .. '"}'
     local value, texts = core.decode(('{"a":['):rep(400) .. inner .. ("]}"):rep(400), { a = true })
     assert.is_string(texts[value.a[1]])

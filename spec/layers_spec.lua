@@ -86,7 +86,7 @@ describe("the layers", function()
     assert.is_true(count > 400, count .. " uses of modules")
   end)
 
-  it("require downward only", function()
+  it("require only modules of the same and of lower layers", function()
     local wrong = {}
     for from, path in pairs(known) do
       for _, to in ipairs(named_modules(path, known)) do

@@ -70,7 +70,7 @@ describe("a library that is absent", function()
     assert.equal(module, library.package("waba.version", "waba", 0))
   end)
 
-  it("is another package of the project, whose own errors are raised unchanged", function()
+  it("is reported if it is another package of the project, whose own errors are raised unchanged", function()
     local ok, message = pcall(library.package, "waba.nowhere", "waba-nowhere", 0)
     assert.is_false(ok)
     assert.matches("^waba.nowhere is in the rock waba%-nowhere, which is not installed: run luarocks install waba%-nowhere", message)
@@ -84,7 +84,7 @@ describe("a library that is absent", function()
     end
   end)
 
-  it("is libcurl, without which the library was built", function()
+  it("is reported if it is libcurl, without which the library was built", function()
     local loaded, cpath, path = package.loaded["waba.curl"], package.cpath, package.path
     package.loaded["waba.curl"], package.cpath, package.path = nil, "", ""
     local _, absent = pcall(library.curl)

@@ -3,7 +3,7 @@
 local loopback = require "waba.loopback"
 
 describe("the address of this machine", function()
-  it("is known in each of its forms", function()
+  it("is recognized in each of its forms", function()
     for host, expected in pairs {
       ["localhost"] = true, ["127.0.0.1"] = true, ["127.255.9.8"] = true, ["::1"] = true, ["[::1]"] = true,
       ["127.0.0.1.example"] = false, ["a127.0.0.1"] = false, ["127.0.0"] = false, ["128.0.0.1"] = false, ["::2"] = false,

@@ -152,7 +152,7 @@ describe("waba.template", function()
     assert.are.same(text, components { header = waba.text "Eva" })
   end)
 
-  it("takes the only field of a header for its name, if it has another name than the forms have", function()
+  it("uses the only field of a header as a named parameter, if its name is unknown", function()
     for index, row in ipairs {
       { { customer = "Eva" }, { type = "text", text = "Eva", parameter_name = "customer" } },
       { { text = "Eva", parameter_name = "customer" }, { type = "text", text = "Eva", parameter_name = "customer" } },

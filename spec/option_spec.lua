@@ -5,7 +5,7 @@ local KNOWN = { timeout = "number", api_key = "string", retry = "table|false", c
 local function check(options) return option.check(options, KNOWN, "waba.thing") end
 
 describe("options", function()
-  it("accepts known names with valid values, and no options", function()
+  it("accepts known names with valid values, and nil in place of options", function()
     assert.same({ timeout = 1.5, retry = false }, check { timeout = 1.5, retry = false })
     assert.same({ retry = { attempts = 2 } }, check { retry = { attempts = 2 } })
     assert.same({}, check(nil))

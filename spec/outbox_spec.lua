@@ -473,7 +473,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       end
     end)
 
-    it("reports a message without a proving status, and does not send it again", function()
+    it("reports an uncertain message without a status, and does not send it again", function()
       local outbox = new()
       local receiver = waba.receiver { open = true }
       local id = assert(outbox:put(text("Hi", nil, { key = "k" })))
@@ -494,7 +494,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(1, #results)
     end)
 
-    it("sends a message without a proving status once again with the option resend, and reports it", function()
+    it("sends an uncertain message without a status once again with the option resend, and reports it", function()
       local outbox = new()
       local ids = assert(outbox:put { text "lost", text("lost twice", OTHER) })
       local sender, results = new_sender(outbox, { settle = 0, resend = true })
@@ -613,7 +613,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(most, outbox:depth())
     end)
 
-    it("sends messages behind more entries that can't be read than it takes at once", function()
+    it("sends messages although many entries before them can't be read", function()
       local outbox, odd = new(), {}
       for index = 1, 5 do odd[index] = { id = "odd" .. index, names = { " " .. index }, lane = "", body = "odd" } end
       outbox.store:put(odd)
@@ -722,7 +722,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
         outbox:campaign("May").cancelled, outbox:campaign("May").uncertain })
     end)
 
-    it("is waited for by send_all while the results can't be read for a shorter time than patience", function()
+    it("makes send_all wait if the results can't be read for less than the option patience", function()
       local outbox, client = new(), new_client()
       local read, failures, done, summary = outbox.campaign, 0, false, nil
       function outbox:campaign(name)

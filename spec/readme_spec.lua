@@ -123,7 +123,7 @@ describe("the README", function()
     assert.matches("/waba$", core.decode(block.code)["workspace.library"][1])
   end)
 
-  it("has code", function() assert.is_true(#blocks >= 3) end)
+  it("contains code", function() assert.is_true(#blocks >= 3) end)
 
   for i, block in ipairs(blocks) do
     it(("block %d (line %d) runs and sends a request to the gateway"):format(i, block.line), function()

@@ -78,7 +78,7 @@ describe("a recipient", function()
     assert.are.equal("491511234567", recipient.normalize(4.91511234567e11))
   end)
 
-  it("is refused as a national number, because nobody can know the country", function()
+  it("is refused as a national number, because its country is unknown", function()
     local err = refused "0151 1234567"
     assert.is_truthy(err.message:find("international form", 1, true))
     refused "+0151 1234567"
@@ -102,12 +102,12 @@ describe("a recipient", function()
     assert.equal("to must have 7 to 15 digits", refused(1e15).message)
   end)
 
-  it("is refused when it is something else", function()
+  it("is refused when it is neither a text nor a positive whole number", function()
     for _, value in ipairs { 1.5, -491511234567, 0, 0 / 0, 1 / 0, {}, true } do refused(value) end
     refused(nil)
   end)
 
-  it("does not show in the error", function()
+  it("is not contained in the error", function()
     assert.is_nil(refused("0151 7654321").message:find("7654321", 1, true))
   end)
 end)
@@ -124,7 +124,7 @@ describe("recipient.read", function()
     end
   end)
 
-  it("knows a business-scoped user id from a number", function()
+  it("distinguishes a business-scoped user id from a number", function()
     for _, id in ipairs { "DE.1349ab", "BR.ENT.1181Z", "US.1", "AT.1", "ZA.1" } do
       assert.same({ id, "user" }, { recipient.read(id) })
       assert.same({ id, "user" }, { recipient.read { user_id = id } })
@@ -144,7 +144,7 @@ describe("recipient.read", function()
     end
   end)
 
-  it("takes a group by its id", function()
+  it("accepts a group by its id", function()
     assert.same({ "Y2FwaXRhbA==", "group" }, { recipient.read { group_id = "Y2FwaXRhbA==" } })
   end)
 end)

@@ -25,7 +25,7 @@ describe("a periodic function", function()
 end)
 
 describe("an event loop", function()
-  it("is known by its name", function()
+  it("is selected by its name", function()
     assert.equal("blocking", runtime.loop("blocking").name)
     assert.equal("cqueues", runtime.loop("cqueues").name)
     for _, name in ipairs { "libev", 5 } do

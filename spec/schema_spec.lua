@@ -335,7 +335,7 @@ describe("the check of a message", function()
       refusal(waba.text(("\240\159\145\141"):rep(4097))).message)
   end)
 
-  it("accepts latitude 0 as a place", function()
+  it("accepts the latitude 0", function()
     passes(waba.location { latitude = 0, longitude = 0 })
   end)
 

@@ -29,7 +29,7 @@ describe("the source of a request", function()
     assert.equal("", parts.source_read(source, 3))
   end)
 
-  it("starts again only where it may", function()
+  it("starts again only if this is allowed", function()
     local bytes = "12345"
     parts.source_open_bytes(source, bytes)
     assert.is_true(parts.source_seek(source, 0, true)) -- allowed, because no byte of the body was read yet

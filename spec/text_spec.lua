@@ -124,7 +124,7 @@ describe("equals", function()
     end
   end)
 
-  it("notices a difference of one bit", function()
+  it("detects a difference of one bit", function()
     local secret = ("s3cret-"):rep(5)
     for at = 1, #secret do
       local byte = secret:byte(at)

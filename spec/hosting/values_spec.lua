@@ -17,7 +17,7 @@ local function check(name, rows)
 end
 
 describe("a value", function()
-  it("becomes text where it is a number", function()
+  it("that is a number becomes text", function()
     check("text", { { "a", "a" }, { "", "" }, { 5, "5" }, { 1234567890123456, "1234567890123456" }, { 2 ^ 53, "9007199254740992" },
       { -5, "-5" }, { 0.5, "0.5" }, { true, "nil" }, { {}, "nil" }, { null, "nil" } })
     check("some_text", { { "a", "a" }, { "", "nil" }, { 5, "5" }, { false, "nil" } })
@@ -28,7 +28,7 @@ describe("a value", function()
     assert.is_nil(values.phone_digits(nil))
   end)
 
-  it("becomes a number where it is text", function()
+  it("that is text becomes a number", function()
     check("number", { { 5, 5 }, { "5.5", 5.5 }, { "x", "nil" }, { true, "nil" }, { null, "nil" } })
     check("integer", { { 5, 5 }, { "5", 5 }, { 5.9, 5 }, { -5, -5 }, { 1e15, "nil" }, { -1e15, "nil" }, { 1e15 - 1, 1e15 - 1 },
       { 1 - 1e15, 1 - 1e15 }, { 0 / 0, "nil" }, { "x", "nil" } })
@@ -39,12 +39,12 @@ describe("a value", function()
     if math.type then assert.equal("integer", math.type(values.timestamp "1767225599.0")) end
   end)
 
-  it("becomes a boolean where it stands for one", function()
+  it("that stands for a boolean becomes one", function()
     check("flag", { { true, true }, { false, false }, { "true", true }, { "false", false }, { 1, true }, { 0, false }, { "1", true },
       { "0", false }, { "yes", "nil" }, { 2, "nil" }, { {}, "nil" }, { null, "nil" } })
   end)
 
-  it("that is no object or list becomes one", function()
+  it("becomes an object or a list if it is neither", function()
     check("object", { { { a = 1 }, { a = 1 } }, { "a", {} }, { null, {} } })
     check("items", { { { 1, 2 }, { 1, 2 } }, { {}, {} }, { { a = 1 }, { { a = 1 } } }, { "a", { "a" } }, { null, {} },
       { false, { false } } })
@@ -68,7 +68,7 @@ describe("a value", function()
 end)
 
 describe("a table of values", function()
-  it("loses its nulls, and has no gaps", function()
+  it("has neither nulls nor gaps", function()
     check("without_null", { { { a = null, b = 1 }, { b = 1 } }, { { null, "a" }, { "a" } }, { { "a", null }, { "a" } },
       { { "a", null, "b" }, { "a", "b" } }, { { { null, { a = null } } }, { { {} } } }, { { null }, {} }, { null, "nil" },
       { "a", "a" }, { 5, 5 }, { { "a", null, x = null, y = { null } }, { "a", y = {} } } })
@@ -90,7 +90,7 @@ describe("a table of values", function()
     assert.equal(same, values.with_ids(same))
   end)
 
-  it("has members of known names in their types", function()
+  it("has members of the documented types", function()
     local CONVERTERS = { text = values.text, count = values.number, is_set = values.flag }
     local given = { text = 5, count = "6", is_set = "true", other = { null, "x" }, gone = null, kept = "y" }
     local expected = { text = "5", count = 6, is_set = true, other = { "x" }, kept = "y" }
@@ -106,7 +106,7 @@ describe("a table of values", function()
     end
   end)
 
-  it("has the cursors of a page where there is another page", function()
+  it("has a cursor if there is another page", function()
     local cursors = { before = "b", after = "a" }
     for index, row in ipairs {
       { { paging = { cursors = cursors, next = "n", previous = "p" } }, "a", "b" }, { { paging = { cursors = cursors } } },

@@ -38,7 +38,7 @@ describe("a connection", function()
     end)
   end)
 
-  it("takes what was received, whole or in parts", function()
+  it("returns the received bytes, all or a part", function()
     story(function(connection, peer)
       peer:write "abcdef"
       assert.is_true(connection:fill())
@@ -64,7 +64,7 @@ describe("a connection", function()
     end)
   end)
 
-  it("takes bytes up to a mark, which may arrive in parts", function()
+  it("returns the bytes up to a mark, which may arrive in parts", function()
     story(function(connection, peer, cq)
       peer:write "a.b--c--"
       assert.equal("a.b", connection:receive_until("--", 100))
@@ -88,7 +88,7 @@ describe("a connection", function()
     end)
   end)
 
-  it("returns why bytes did not come", function()
+  it("returns the reason if no bytes arrive", function()
     local calls = {
       fill = function(connection) return connection:fill() end,
       receive = function(connection) return connection:receive(100) end,
@@ -136,7 +136,7 @@ describe("a connection", function()
     end)
   end)
 
-  it("writes any number of bytes to a peer that reads slowly, and returns why it did not", function()
+  it("writes any number of bytes to a peer that reads slowly, or returns the reason", function()
     local bytes = ("0123456789"):rep(200000)
     story(function(connection, peer, cq)
       local read

@@ -145,7 +145,7 @@ describe("the limits of a server", function()
     end
   end)
 
-  it("search again only after a connection may have waited long enough", function()
+  it("search for waiting connections again only when one may have waited long enough", function()
     new()
     local one = opened("a", 0.5)
     assert.is_false(budget:close_longest_waiting())
@@ -160,7 +160,7 @@ describe("the limits of a server", function()
     assert.is_true(budget.next_search > core.clock() + 0.5)
   end)
 
-  it("let a connection wait when all are in use, and refuse one whose peer has others that wait", function()
+  it("let a connection wait when all are in use, and refuse a connection whose peer has waiting ones", function()
     new { connections = 3 }
     opened "a"
     opened "b"
@@ -178,7 +178,7 @@ describe("the limits of a server", function()
     assert.is_nil(budget:open(connection "a")) -- both connections belong to the peer itself
   end)
 
-  it("close a connection of the peer that has most, at once", function()
+  it("close a connection of the peer that has the most connections, at once", function()
     new { connections = 4 }
     local of_b = { opened("b", 0.2), opened("b", 0.3), opened "b" }
     opened("c", 0)

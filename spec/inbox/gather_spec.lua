@@ -35,20 +35,20 @@ describe("messages that a customer writes one after the other", function()
     assert.is_nil(last.messages[3].messages)
   end)
 
-  it("wait for the next one until then", function()
+  it("wait for the next message until then", function()
     assert.equal(7, (join(3, message "a", {})))
     assert.equal(9, (join(5, message "a", { { 1, message "b" } })))
     assert.equal(10, (join(-2, message "a", {})))
   end)
 
-  it("are not joined if they came later than these seconds", function()
+  it("are not joined if they arrived after these seconds", function()
     assert.equal("a", (join(40, message "a", { { 29, message "b" } })))
     assert.equal("a b", (join(40, message "a", { { 30, message "b" } })))
     assert.equal("a b", (join(40, message "a", { { 35, message "b" }, { 5, message "c" } })))
     assert.equal("a", (join(12, message "a", { { 1, message "b" } })))
   end)
 
-  it("are not joined with what is handled alone, nor with those of another sender", function()
+  it("are not joined with messages that are handled alone, nor with messages of another sender", function()
     for _, other in ipairs {
       message("b", { type = "button" }), message("b", { type = "interactive" }), message("b", { type = "order" }),
       message("b", { type = "reaction" }), message("b", { type = "system" }), message("b", { type = "edit" }),

@@ -182,7 +182,7 @@ describe("the events of an inbox", function()
     assert.equal("b", ids(inbox:take(9)))
   end)
 
-  it("are handled apart from statuses only if the inbox separates these", function()
+  it("are handled independently of statuses only with the option separate_statuses", function()
     for _, is_separate in ipairs { true, false } do
       local inbox = waba.inbox.memory()
       inbox.separate_statuses = is_separate
@@ -270,7 +270,7 @@ describe("the rows of an inbox", function()
 end)
 
 describe("the figures of an inbox", function()
-  it("are those of its events", function()
+  it("count its events", function()
     local inbox = waba.inbox.memory()
     assert.same({ stored = 0, duplicate = 0, handled = 0, failed = 0, dead = 0, depth = 0 }, inbox:stats())
     assert.is_nil((inbox:oldest()))

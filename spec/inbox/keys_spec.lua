@@ -29,7 +29,7 @@ describe("the key of an event", function()
     assert.is_nil(keys.identity(event("error", { id = "a" })))
   end)
 
-  it("of a status has its name, and on Cloud hosting its recipient and what it is about", function()
+  it("of a status has the status, and on Cloud hosting the recipient and the subject", function()
     for key, one in pairs {
       ["status:9/a:read"] = event("status", { id = "a", status = "read" }),
       ["status:9/a:sent:1"] = event("status", { id = "a", status = "sent", recipient = "1", recipient_user_id = "U" }),

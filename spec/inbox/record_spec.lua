@@ -11,7 +11,7 @@ local INVALID = "\255\0 a:b;{}" -- invalid UTF-8, and each character that separa
 local function there_and_back(event) return record.decode(record.encode(event)) end
 
 describe("an event as bytes", function()
-  it("is JSON where JSON can represent it", function()
+  it("is JSON if JSON can represent it", function()
     for _, event in ipairs {
       { kind = "message", text = "Hällo", timestamp = 1767225599 }, { kind = "error", list = { 1, 2, { a = true, b = false } } },
     } do
@@ -20,7 +20,7 @@ describe("an event as bytes", function()
     end
   end)
 
-  it("is complete where JSON cannot represent it", function()
+  it("is complete also if JSON can't represent it", function()
     for _, event in ipairs {
       { text = INVALID }, { [INVALID] = "a", b = "c" }, { text = INVALID, yes = true, no = false, null = core.null },
       { text = INVALID, whole = 12, zero = 0, negative = -7, part = 0.1, small = -1.5e-300, large = 2 ^ 53 - 1 },
@@ -37,7 +37,7 @@ describe("an event as bytes", function()
     if math.type then assert.same({ "integer", "integer" }, { math.type(whole.number), math.type(whole.edge) }) end
   end)
 
-  it("has no functions or other values that no format has", function()
+  it("has no functions or other values that can't be stored", function()
     local event = there_and_back { text = INVALID, fn = print }
     assert.same({ text = INVALID, fn = core.null }, event)
   end)
@@ -50,7 +50,7 @@ describe("an event as bytes", function()
     assert.same({ kind = "message" }, back)
   end)
 
-  it("has its errors as error objects again", function()
+  it("has error objects after it is read", function()
     for _, text in ipairs { "Hi", INVALID } do
       local event = there_and_back {
         kind = "status", text = text, error = { kind = "api", message = "x" },
@@ -75,7 +75,7 @@ describe("an event as bytes", function()
     assert.same({ event.id, event.from, event.text, event.kind }, { back.id, back.from, back.text, back.kind })
   end)
 
-  it("of an older version is a whole webhook after the number", function()
+  it("of an older version is the number and a whole webhook", function()
     local body = webhooks.on_premise { messages = '{"id":"a","from":"49151","type":"text","text":{"body":"Hi"}}' }
     for number, expected in pairs { ["4930555019"] = "4930555019", [""] = assert(waba.events(body))[1].number or "none" } do
       local event = record.decode("\2" .. number .. "\n" .. body)

@@ -70,7 +70,7 @@ describe("the window of a customer", function()
     assert.same({}, { next(window.records(inbox_of { numbers = "777/ 4930555019\n" }, { message() }, { {} }) or {}) })
   end)
 
-  it("has the time that is left by its end and its length", function()
+  it("has a remaining time, which is never longer than the window", function()
     for value, left in pairs { ["00000001000 500"] = 400, ["00000000600 500"] = 0, ["00000000500 500"] = 0, ["00000002000 500"] = 500,
       [""] = 0, ["x"] = 0, ["1000"] = 0, ["1000 "] = 0 } do
       assert.equal(left, window.left(value, 600))
@@ -80,7 +80,7 @@ describe("the window of a customer", function()
 end)
 
 describe("the time of the platform", function()
-  it("is that of the latest event, if it is ahead of this machine's clock and not far in the future", function()
+  it("is the time of the latest event if this is ahead of the machine's clock by a short time", function()
     local inbox, now = inbox_of(), os.time()
     assert.is_true(math.abs(window.now(inbox) - now) < 5)
     for _, row in ipairs {
@@ -160,7 +160,7 @@ describe("the list of business numbers", function()
 end)
 
 describe("the window of a customer whose ids have changed", function()
-  it("is moved to the new ones, and the previous phone number has none", function()
+  it("is moved to the new ids, and the previous phone number has no window", function()
     local now = os.time()
     local late, early = ("%011d 86400"):format(now + 500), ("%011d 86400"):format(now + 100)
     local function moved(values, previous, customer)

@@ -72,7 +72,7 @@ describe("the work of a receiver", function()
     for _, n in ipairs(sizes) do assert.equal(1, n) end
   end)
 
-  it("does not look for work again and again while a handler runs", function()
+  it("does not take events repeatedly while a handler runs", function()
     for _, options in ipairs { { concurrency = 1 }, { concurrency = 2 }, { concurrency = 2, forever = true } } do
       local inbox, checks, is_over = inbox_of(2), 0, false
       local receiver = waba.receiver { open = false, inbox = inbox, on = { text = function(event)
@@ -89,7 +89,7 @@ describe("the work of a receiver", function()
     end
   end)
 
-  it("does not read an empty inbox again and again", function()
+  it("does not read an empty inbox without pauses", function()
     local inbox = waba.inbox.memory()
     local calls = counted(inbox.store, "take", "settle", "next_due")
     local receiver, stops = waba.receiver { open = false, inbox = inbox, on = {} }, 0

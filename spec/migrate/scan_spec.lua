@@ -308,7 +308,7 @@ describe("waba migrate", function()
     assert.matches("1 message, 0 other requests: 1 changed, 0 without a counterpart, 0 lines not read", result.out)
   end)
 
-  it("exits with 1 if something has none, or can't be read", function()
+  it("exits with 1 if something has no equivalent, or can't be read", function()
     local result = run({ "migrate", "-" }, TEXT .. IMAGE)
     assert.equal(1, result.code)
     assert.matches("no counterpart: image.id", result.out)

@@ -68,7 +68,7 @@ describe("an entry of an outbox", function()
     end
   end)
 
-  it("has the fields that were given, in the form in which they are used", function()
+  it("has the fields of the caller, in the form in which they are used", function()
     local entry, body = read { number = 4930555019, key = 7, at = 5, bulk = true, campaign = "c", options = { data = "d" } }
     assert.same({ TO, "cloud", "4930555019", "7", 5, true, "c", "d", require "waba.version" }, {
       entry.to, entry.hosting, entry.number, entry.key, entry.at, entry.bulk, entry.campaign, entry.options.data, entry.waba,
@@ -100,7 +100,7 @@ describe("an entry of an outbox", function()
     assert.equal("n", body.template.namespace)
   end)
 
-  it("goes to the store under its recipient, its lane and its key", function()
+  it("is stored with its recipient, its lane and its key", function()
     local row, entry = stored {}
     assert.same({ entry.id, { " " .. TO }, "" }, { row.id, row.names, row.lane })
     assert.same({}, { row.bulk, row.at, row.key, row.value, row.same })

@@ -227,7 +227,7 @@ describe("a shared rate", function()
     assert.equal(before, asked)
   end)
 
-  it("is requested by one coroutine at a time, and by another one if that was ended", function()
+  it("is requested by one coroutine at a time, and by another one if the first was ended", function()
     local process = new_process { messages = { rate = 10, burst = 10 } }
     local execute = process.store.execute
     process.store.execute = function(...)
@@ -337,7 +337,7 @@ describe("a shared rate", function()
       assert.equal(0, count_of(processes[2]))
     end)
 
-    it("is requested by one coroutine at a time, and by another one if that was ended", function()
+    it("is requested by one coroutine at a time, and by another one if the first was ended", function()
       local process = pairs_of(0.001, 5)[1]
       local execute = process.store.execute
       process.store.execute = function(...)

@@ -90,7 +90,7 @@ describe("client:health", function()
     assert.equal(1011, err.code)
   end)
 
-  it("requests it once in five minutes", function()
+  it("requests the health once in five minutes", function()
     emulator:health { shape = "single" }
     assert(client:health())
     local before = emulator:counts().requests
@@ -100,7 +100,7 @@ describe("client:health", function()
     assert.equal(before, emulator:counts().requests)
   end)
 
-  it("requests it again after five minutes", function()
+  it("requests the health again after five minutes", function()
     emulator:health { shape = "single" }
     assert(client:health())
     local clock = core.clock

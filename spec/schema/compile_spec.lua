@@ -9,7 +9,7 @@ end
 local function open(fields) return { is = "object", open = true, fields = fields } end
 
 describe("a rule", function()
-  it("applies the rules in also after its own", function()
+  it("applies the rules in `also` after its own", function()
     local rule = { is = "object", fields = { a = { is = "string", characters = { 1, 3 } }, b = { is = "string" } },
       also = { open { a = { is = "string", format = "alphanumeric" } }, open { b = { required = true } } } }
     assert.is_nil(error_of(rule, { a = "xy", b = "" }))
@@ -18,7 +18,7 @@ describe("a rule", function()
     assert.same({ "b", "b is missing" }, { error_of(rule, { a = "abc" }) })
   end)
 
-  it("applies a rule with when only to values that satisfy its condition", function()
+  it("applies a rule with `when` only to values that satisfy the condition", function()
     local rule = { is = "object", open = true, also = { {
       when = open { kind = { required = true, one_of = { "long" } } }, is = "object", open = true,
       fields = { size = { required = true } },
@@ -29,7 +29,7 @@ describe("a rule", function()
     assert.equal("size", (error_of(rule, { kind = "long" })))
   end)
 
-  it("omits an inferred rule in also in the mode documented", function()
+  it("omits an inferred rule in `also` in the mode documented", function()
     local rule = open { a = { is = "string", also = { { is = "string", inferred = { characters = { 2 } } } } } }
     assert.equal("a", (error_of(rule, { a = "x" })))
     assert.is_nil(error_of(rule, { a = "x" }, "documented"))

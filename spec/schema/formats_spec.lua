@@ -71,7 +71,7 @@ describe("a format", function()
     assert.equal(formats.url.message, result(formats.url, "https://"))
   end)
 
-  it("of a text with a link finds it anywhere", function()
+  it("of a text with a link finds the link anywhere", function()
     for text, expected in pairs {
       ["http://a"] = true, ["see HTTPS://a now"] = true, ["ftp://x http://a"] = true, ["://://https://a"] = true,
       ["https:// a"] = false, ["a://b"] = false, ["ttp://a"] = false, ["see http://"] = false, [""] = false,
@@ -89,7 +89,7 @@ describe("a format", function()
     end
   end)
 
-  it("without markup takes markers that mark nothing", function()
+  it("without markup accepts markers that have no effect", function()
     for text, expected in pairs {
       ["```a```"] = false, ["```a\nb```"] = false, ["``a``"] = true, ["*a*"] = false, ["x *a b* y"] = false, ["* a*"] = true,
       ["*a *"] = true, ["a*b*"] = true, ["*a\nb*"] = true, ["_a_"] = false, ["~a~"] = false, ["*a_"] = true, ["**a**"] = true,
@@ -125,7 +125,7 @@ describe("emoji", function()
     assert.is_false(emoji.has "")
   end)
 
-  it("are one, whatever it consists of", function()
+  it("count as one emoji, with any number of parts", function()
     local THUMB, WOMAN, LAPTOP, D, E = 0x1F44D, 0x1F469, 0x1F4BB, 0x1F1E9, 0x1F1EA
     for index, row in ipairs {
       { true, THUMB }, { true, THUMB, 0x1F3FB }, { true, THUMB, 0x1F3FF }, { false, THUMB, 0x1F3FA }, { false, THUMB, 0x1F400 },

@@ -85,7 +85,7 @@ describe("the queue of a sender", function()
     assert.is_nil((queue:release(held)))
   end)
 
-  it("leaves an entry alone that has a result or has lost its lease", function()
+  it("does not change an entry that has a result or has lost its lease", function()
     local queue, outbox = new()
     local held = take(queue)[1]
     local function settle() error "no call is expected" end

@@ -111,7 +111,7 @@ describe("a sender", function()
     end
   end)
 
-  it("restores the uncertain result after a repeated send that certainly failed for now, and repeats it later", function()
+  it("restores the uncertain result after a repeated send that certainly failed, and repeats the send later", function()
     local outbox, id, sender, transport = new({ LOST, REFUSED, SENT }, { base = 0 }, { resend = true })
     local states = {}
     sender:work { stop = function()
@@ -124,7 +124,7 @@ describe("a sender", function()
     assert.same({ 3, "sent", true }, { #transport.requests, outbox:get(id).state, outbox:get(id).resent })
   end)
 
-  it("reports an error of on_result on standard error, and only an error", function()
+  it("reports only errors of on_result on standard error", function()
     local stderr, written = io.stderr, {}
     io.stderr = { write = function(_, ...) written[#written + 1] = table.concat { ... } end }
     local ok, raised = pcall(function()

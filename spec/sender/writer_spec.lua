@@ -55,7 +55,7 @@ describe("the writer of a sender", function()
     end
   end)
 
-  it("returns the error of the store to all of them", function()
+  it("returns the error of the store to all coroutines", function()
     local failure = errors.new { kind = "unavailable", message = "m" }
     for _, result in ipairs { function() return nil, failure end, function() error("broken", 0) end } do
       local store, calls = new_store(result)
@@ -96,7 +96,7 @@ describe("the writer of a sender", function()
 
   local close = rawget(coroutine, "close") -- Lua 5.4
   if close then
-    it("goes on when the coroutine that stores the changes was ended", function()
+    it("continues when the coroutine that stores the changes was ended", function()
       local store, calls = new_store()
       local writer = writers.new(store)
       writer.active = 2

@@ -285,7 +285,7 @@ describe("an On-Premise webhook", function()
       assert.equal("A", events[3].contact.name)
     end)
 
-    it("or no profile", function()
+    it("only if the webhook has one", function()
       local events = read '{"contacts":[],"messages":[{"from":"+1","id":"x"},{"id":"y"}]}'
       assert.same({ wa_id = "1" }, events[1].contact)
       assert.equal("1", events[1].from)
