@@ -85,8 +85,8 @@ describe("the options of a client", function()
 
   it("are accepted up to their limits", function()
     for name, values in pairs {
-      max_connections = { good = { 1, 1000 }, bad = { 0, 1001 } }, timeout = { good = { 0.001 }, bad = { 0, -1, 0 / 0 } },
-      connect_timeout = { good = { 0.001 }, bad = { 0, -1, 0 / 0 } },
+      max_connections = { good = { 1, 1000 }, bad = { 0, 1001 } }, timeout = { good = { 0.001, math.huge }, bad = { 0, -1, 0 / 0 } },
+      connect_timeout = { good = { 0.001, math.huge }, bad = { 0, -1, 0 / 0 } },
       validate = { good = { true, false, "documented" }, bad = { "all" } },
       base_url = { good = { ONE }, bad = { ONE .. "?", ONE .. "#", "one" } },
     } do

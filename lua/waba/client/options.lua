@@ -16,8 +16,8 @@ local OPTIONS = {
   base_url = "string",                -- the URL of another gateway, such as the emulator; overrides the URL of hosting
                                       -- and sandbox. Default: the environment variable WABA_CLOUD_BASE_URL (hosting
                                       -- "cloud" only), else WABA_BASE_URL, else the URL of the hosting
-  timeout = { "number>0", 30 },       -- seconds for a call, including all waits and retries
-  connect_timeout = { "number>0", 10 }, -- seconds to establish a connection
+  timeout = { "number", 30 },         -- seconds for a call, including all waits and retries
+  connect_timeout = { "number", 10 }, -- seconds to establish a connection
   ca_file = "string",                 -- PEM file of the certificate authorities to trust instead of the system's;
                                       -- default: the environment variable WABA_CA_FILE
   proxy = "string",                   -- URL, such as http://user:password@host:3128; "": no proxy; default: the
@@ -172,6 +172,12 @@ function client_options.complete(options)
   end
   if options.base_url and options.base_url:find("[?#]") then
     error("waba.client: option base_url must be a URL without query and fragment", 3)
+  end
+  for _, name in ipairs { "timeout", "connect_timeout" } do -- either may be infinite
+    local seconds = options[name]
+    if seconds <= 0 or seconds ~= seconds then
+      error(("waba.client: option %s must be a number of seconds above 0, not %s"):format(name, seconds), 3)
+    end
   end
   if options.retry == nil then
     options.retry = DEFAULT_RETRY

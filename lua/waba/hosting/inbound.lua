@@ -222,10 +222,8 @@ end
 
 --- Returns the new phone number or user id in an event about a customer who has changed it; nil for other events.
 function inbound.new_address(event)
-  local kind = event.kind
-  local is_change = kind == "message" and event.type == "system"
-  is_change = is_change or kind == "account" and event.field == "user_id_update"
-  local system = is_change and event.system
+  local is_system = event.kind == "message" and event.type == "system"
+  local system = (is_system or event.kind == "account" and event.field == "user_id_update") and event.system
   if type(system) ~= "table" then return nil end
   if system.type == "user_changed_number" then return system.new_wa_id end
   if system.type ~= "user_changed_user_id" then return nil end

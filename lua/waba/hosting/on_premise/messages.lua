@@ -7,15 +7,9 @@ local type = type
 
 local messages = {}
 
--- Error texts for options of `client:send` that only Cloud hosting has.
+-- Options of `client:send` that only Cloud hosting has.
 local CLOUD_OPTIONS = {
-  reply_to = "quoted replies exist on Cloud hosting only",
-  data = "attached data exists on Cloud hosting only",
-  identity_key_hash = "messages for one identity only exist on Cloud hosting only",
-  category = "Direct Send, which needs no approved template, exists on Cloud hosting only",
-  ttl_seconds = "ttl_seconds belongs to Direct Send, which exists on Cloud hosting only",
-  direct_send_config = "direct_send_config belongs to Direct Send, which exists on Cloud hosting only",
-  marketing = "marketing messages exist on Cloud hosting only: send the template without this option",
+  "reply_to", "data", "identity_key_hash", "category", "ttl_seconds", "direct_send_config", "marketing",
 }
 
 -- Error texts for forms of recipients that only Cloud hosting has.
@@ -69,8 +63,10 @@ end
 function messages.encode(to, message, defaults, options, form)
   if form then return nil, errors.invalid("to", CLOUD_RECIPIENTS[form]) end
   if options then
-    for name, reason in pairs(CLOUD_OPTIONS) do
-      if options[name] ~= nil then return nil, errors.invalid(name, reason) end
+    for _, name in ipairs(CLOUD_OPTIONS) do
+      if options[name] ~= nil then
+        return nil, errors.invalid(name, name .. " exists on Cloud hosting only: leave the option out")
+      end
     end
   end
   local kind = message.type

@@ -16,10 +16,9 @@ templates.unsupported = {
   id = "a single language can be deleted on Cloud hosting only: leave id out to delete all languages of the name",
 }
 for _, name in ipairs {
-  "content", "name_or_content", "quality_score", -- options of lists
-  "parameter_format", "sub_category", "display_format", "send_type", "message_send_ttl_seconds",
-  "cta_url_link_tracking_opted_out", "is_primary_device_delivery_only", "optimization_spec",
-  "library_template_name", "library_template_body_inputs", "library_template_button_inputs",
+  "content", "name_or_content", "quality_score", "parameter_format", "sub_category", "display_format", "send_type",
+  "message_send_ttl_seconds", "cta_url_link_tracking_opted_out", "is_primary_device_delivery_only",
+  "optimization_spec", "library_template_name", "library_template_body_inputs", "library_template_button_inputs",
 } do
   templates.unsupported[name] = "the option " .. name .. " exists on Cloud hosting only"
 end
