@@ -463,7 +463,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
         assert.equal(1, gateway:count("/cut"))
       end)
 
-      it("as cancelled if its owner cancels it; the engine works afterwards", function()
+      it("as cancelled if its caller cancels it; the engine works afterwards", function()
         gateway:respond("/silent", { held = true })
         local transfer = assert(engine:start(head("POST", "/silent"), "x"))
         while gateway:count("/silent") == 0 do
@@ -640,7 +640,7 @@ describe("a transfer that gets no connection", function()
     gateway:stop()
   end)
 
-  it("fails if the server does not speak TLS", function()
+  it("fails if the server does not use TLS", function()
     local gateway = server.start({ tls = false })
     assert_not_sent(post((gateway.url:gsub("^http:", "https:"))), "tls")
     assert.equal(0, gateway:count())

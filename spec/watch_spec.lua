@@ -66,7 +66,7 @@ for _, way in ipairs { { "by the system" }, { "by poll(2)", "-DWABA_USE_POLL" } 
       assert.same({ [socket] = IN + ERROR }, found())
     end)
 
-    it("finds no socket of which nothing is wanted any more", function()
+    it("finds no socket whose events are no longer wanted", function()
       local socket, peer = pair()
       parts.watch_want(watch, socket, IN)
       parts.write(peer)
@@ -76,7 +76,7 @@ for _, way in ipairs { { "by the system" }, { "by poll(2)", "-DWABA_USE_POLL" } 
       assert.same({ [socket] = IN }, found())
     end)
 
-    it("finds no socket that was opened and is idle, and finds it again", function()
+    it("finds no idle socket, and finds the socket when its events are wanted again", function()
       local socket, peer = pair()
       parts.watch_opened(watch, socket)
       parts.watch_want(watch, socket, IN)
@@ -89,7 +89,7 @@ for _, way in ipairs { { "by the system" }, { "by poll(2)", "-DWABA_USE_POLL" } 
       assert.same({ [socket] = IN }, found())
     end)
 
-    it("finds a socket that has the number of a closed one", function()
+    it("finds a socket that has the descriptor of a closed one", function()
       local socket, peer = pair()
       parts.watch_opened(watch, socket)
       parts.watch_want(watch, socket, IN)
@@ -106,7 +106,7 @@ for _, way in ipairs { { "by the system" }, { "by poll(2)", "-DWABA_USE_POLL" } 
       assert.same({ [again] = IN }, found())
     end)
 
-    it("finds a socket that has the number of one that was closed without notice", function()
+    it("finds a socket that has the descriptor of one whose end was not reported", function()
       local socket, peer = pair()
       for _, first in ipairs { IN, OUT } do
         parts.watch_want(watch, socket, first)
@@ -166,7 +166,7 @@ for _, way in ipairs { { "by the system" }, { "by poll(2)", "-DWABA_USE_POLL" } 
       assert.is_true(parts.watch_drained(watch))
     end)
 
-    it("keeps its sockets when a higher one comes", function()
+    it("keeps its sockets when one with a higher descriptor is added", function()
       local low, peer = pair()
       parts.watch_want(watch, low, IN)
       local free = 64 * math.ceil((low + 16) / 64) -- a number above all open descriptors
@@ -203,7 +203,7 @@ for _, way in ipairs { { "by the system" }, { "by poll(2)", "-DWABA_USE_POLL" } 
       assert.equal(140, count)
     end)
 
-    it("waits together with others until one of them has a socket", function()
+    it("waits together with other watches until one of them finds a socket", function()
       local other = parts.watch()
       local socket, peer = pair()
       for i, its in ipairs { watch, other, watch } do
@@ -247,7 +247,7 @@ for _, way in ipairs { { "by the system" }, { "by poll(2)", "-DWABA_USE_POLL" } 
     end)
 
     if not way[2] then
-      it("has a descriptor that is readable when a socket is", function()
+      it("has a descriptor that is readable when a socket is ready", function()
         local descriptor, socket, peer = parts.watch_descriptor(watch), pair()
         parts.watch_want(watch, socket, IN)
         parts.write(peer)

@@ -335,7 +335,7 @@ describe("a transport:", function()
           assert.equal("2", headers["content-length"])
         end)
 
-        it("no header that would make two requests of one", function()
+        it("no header with a line break, which would begin another request", function()
           for _, headers in ipairs { { ["X-A"] = "a\r\nX-B: b" }, { ["X\n"] = "a" }, { ["Content-Length"] = "5" } } do
             local _, failure = make("/bad", { body = "{}", headers = headers })
             assert.equal("invalid", failure.kind)
@@ -464,7 +464,7 @@ describe("a transport:", function()
           assert.equal(0, unknown:count())
         end)
 
-        it("by TLS with a server that does not speak it: not sent", function()
+        it("by TLS with a server that does not use TLS: not sent", function()
           local plain = server.start { tls = false }
           assert_not_sent(plain.url:gsub("^http:", "https:"), "tls")
           plain:stop()

@@ -54,7 +54,7 @@ local function send(exchange, body, length)
 end
 
 describe("an HTTP/1.1 request", function()
-  it("leaves in one write, with or without a body", function()
+  it("is sent in one write, with or without a body", function()
     for _, body in ipairs { false, "", "abc" } do
       local exchange = new {}
       assert.is_true(send(exchange, body or nil, body and #body or nil))
@@ -64,7 +64,7 @@ describe("an HTTP/1.1 request", function()
     end
   end)
 
-  it("leaves in pieces with a progress function, which gets each number of bytes", function()
+  it("is sent in pieces with a progress function, which gets each number of bytes", function()
     local reported, body = {}, ("x"):rep(65536) .. "yz"
     local exchange = new({}, { progress = function(...) reported[#reported + 1] = { ... } end })
     assert.is_true(send(exchange, body, #body))
@@ -75,7 +75,7 @@ describe("an HTTP/1.1 request", function()
     assert.same({ "<head 0>" }, exchange.writes)
   end)
 
-  it("takes its body from a file", function()
+  it("sends a body from a file", function()
     local folder = process.folder()
     for _, size in ipairs { 0, 5, 65536, 65537 } do
       local exchange = new {}
@@ -99,7 +99,7 @@ describe("an HTTP/1.1 request", function()
     folder:remove()
   end)
 
-  it("takes its body from a reader with a size", function()
+  it("sends a body from a reader with a size", function()
     local exchange = new {}
     assert.is_true(send(exchange, { reader = reader_of("ab", "", "c"), size = 3 }, 3))
     assert.same({ "<head 3>ab", "c" }, exchange.writes)
@@ -218,7 +218,7 @@ describe("an HTTP/1.1 response", function()
     assert.same({ "", true }, { response.body, exchange.keep })
   end)
 
-  it("with bytes behind its end closes the connection", function()
+  it("that is followed by further bytes closes the connection", function()
     local exchange = new { OK .. "Content-Length: 2\r\n\r\nhi, there" }
     local response = assert(response_of(exchange))
     assert.same({ "hi", false }, { response.body, exchange.keep })
@@ -244,7 +244,7 @@ describe("an HTTP/1.1 response", function()
     assert.equal(0, response.timings.connect)
   end)
 
-  it("fails with the certainty that its bytes allow", function()
+  it("reports whether the request may have been received, if the response fails", function()
     for bytes, expected in pairs {
       [""] = { "network", "there is no response: closed", "maybe" },
       ["HTTP/1.1 200"] = { "network", "there is no response: closed", "maybe" },
@@ -298,7 +298,7 @@ describe("an HTTP/1.1 response", function()
     end
   end)
 
-  it("goes to its destination only with a status of success", function()
+  it("is written to its destination only with a status from 200 to 299", function()
     local got = {}
     local function divert(piece) got[#got + 1] = piece end
     local response = receive("HTTP/1.1 299 X\r\nContent-Length: 2\r\n\r\nhi", { into = {} }, nil, divert)

@@ -122,7 +122,7 @@ describe("the event loop", function()
       end)
 
       if name == "cqueues" or name == "copas" then
-        it("takes the lead from a coroutine that is not resumed again", function()
+        it("lets another coroutine drive the engine if the driving one is not resumed again", function()
           gateway:respond("/wait", { held = true })
           local lost, status
           run(function()
@@ -200,7 +200,7 @@ describe("the event loop", function()
     end)
   end
 
-  it("cqueues: a controller that is abandoned with its coroutines does not block others", function()
+  it("cqueues: a controller that is no longer used does not block the requests of others", function()
     local cqueues = require "cqueues"
     local transport = new_transport()
     gateway:respond("/wait", { held = true })
@@ -223,7 +223,7 @@ describe("the event loop", function()
     transport:close()
   end)
 
-  it("native: a run that an error ended leaves nothing in flight", function()
+  it("native: a run that ends with an error leaves nothing in flight", function()
     local waba = require "waba"
     local transport = new_transport()
     gateway:respond("/wait", { held = true })

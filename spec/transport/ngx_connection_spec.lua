@@ -59,7 +59,7 @@ describe("a connection in nginx", function()
     assert.same({ false, true, 0 }, { exchange.reused, exchange.fresh_tls, exchange.armed })
   end)
 
-  it("has ten seconds by default, and no more than the request", function()
+  it("is made within ten seconds by default, and within the timeout of the request", function()
     open()
     assert.is_true(calls[1][2] > 9000 and calls[1][2] <= 10000)
     calls = {}
@@ -134,7 +134,7 @@ describe("a connection in nginx", function()
     assert.matches("its certificate is probably not trusted", failure.message)
   end)
 
-  it("begins its handshake after the one before, or not at all", function()
+  it("is made after other ones, also if its handshake takes some time", function()
     for _ = 1, 3 do assert.is_true((open())) end
     results.sslhandshake = function()
       process.sleep(0.001)

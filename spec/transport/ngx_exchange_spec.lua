@@ -139,7 +139,7 @@ describe("the transport in nginx", function()
     assert.same({ false, true }, { sockets[#sockets].is_kept, sockets[#sockets].is_closed })
   end)
 
-  it("reports how much of the request and of the response is certain", function()
+  it("reports whether the request may have been received", function()
     for index, row in ipairs {
       { { refused = "connection refused" }, "network", "no" }, { { pieces = {} }, "network", "maybe" },
       { { pieces = { "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{}" } }, "network", "yes" },
@@ -173,7 +173,7 @@ describe("the transport in nginx", function()
     end
   end)
 
-  it("tries a handshake again after which nginx closed the connection", function()
+  it("makes a new connection if nginx has closed one in the handshake", function()
     for failures, expected in ipairs { 2, 3, 3 } do
       scripts, sockets = {}, {}
       for index = 1, failures do scripts[index] = { fails_at = 1, pieces = {} } end
@@ -188,7 +188,7 @@ describe("the transport in nginx", function()
     end
   end)
 
-  it("passes the body to a sink with a status of success only, and raises its error", function()
+  it("passes the body to a sink only with a status from 200 to 299, and raises the error of the sink", function()
     local got = {}
     assert.equal("", assert(send { into = { sink = function(bytes) got[#got + 1] = bytes end } }).body)
     assert.same({ "{}" }, got)

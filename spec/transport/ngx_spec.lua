@@ -225,7 +225,7 @@ describe("the transport in nginx", function()
     assert.equal(0, gateway:count())
   end)
 
-  it("refuses them before the rate limiter: the error has the same kind, and no slot is taken", function()
+  it("refuses sends in other phases before they take a slot of the rate limiter", function()
     run [[
       local sender, waba = require "sender", require "waba"
       local client = waba.client { api_key = "a-limited-key", base_url = sender.client.base_url, retry = false,

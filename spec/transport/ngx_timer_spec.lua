@@ -80,7 +80,7 @@ describe("in nginx", function()
       assert.same({ 2, false, false }, { #timers, timer.is_set, timer.is_wanted })
     end)
 
-    it("is not set if nginx refuses it, and is wanted", function()
+    it("that nginx refuses is not set, and can be set later", function()
       local timer = new()
       refusal = "too many pending timers"
       local is_set, message = timer:set()
@@ -111,7 +111,7 @@ describe("in nginx", function()
       assert.same({ 2, 2, false }, { #calls, #timers, timer.is_set })
     end)
 
-    it("is watched if nginx may drop it: it waits, or there are other timers", function()
+    it("is watched if nginx may drop it: if it waits, or if there are other timers", function()
       new():set()
       assert.equal(0, #repeated)
       others = 1

@@ -162,7 +162,7 @@ describe("a transfer", function()
     assert_clean()
   end)
 
-  it("replaces that of a coroutine which has ended", function()
+  it("replaces the transfer of a coroutine that has ended", function()
     start(1).is_killed = true
     self.led_at[group] = 0
     local second = start(1)
@@ -198,7 +198,7 @@ describe("a transfer", function()
     assert.same({ "park", 3 * BEAT }, tasks[40].waits)
   end)
 
-  it("ends when its owner cancels it, and only this one", function()
+  it("ends when its caller cancels it, and no other transfer ends", function()
     local owner = {}
     local first, second, third = start(1, { head = { owner = owner } }), start(2, { head = { owner = {} } }), start(3)
     waiting.cancel(self, owner)
@@ -239,7 +239,7 @@ describe("a transfer", function()
     }, got
   end
 
-  it("calls its reader until it has ended, and wants nothing between", function()
+  it("calls its reader until the reader has ended", function()
     local pieces = { "a", "b" }
     local transfer, got = wanting("input", "nothing", "nothing", "input", "input", "nothing", "finished")
     local one = start(1, { body = { reader = function() return table.remove(pieces, 1) end } }, transfer)
@@ -388,7 +388,7 @@ describe("a transfer", function()
     assert.same({ { "fed", "a" }, { "fed" } }, got)
   end)
 
-  it("outside of a loop can be cancelled by its owner", function()
+  it("outside of a loop can be cancelled by its caller", function()
     local owner = {}
     local steps = { { nil, nil, function() waiting.cancel(self, owner) end }, { "finished" } }
     local _, transfer = run_alone({ head = { owner = owner } }, steps, nil, true)

@@ -46,7 +46,7 @@ describe("the check of credentials", function()
     end
   end)
 
-  it("needs the body for a signature that may be right", function()
+  it("needs the body if a signature has the right form", function()
     local body, no_signature = "{}", "it has no signature of 64 hexadecimal digits"
     local right, wrong = core.hmac_sha256("s", body), "its signature does not match its body and the secret"
     for _, row in ipairs {
@@ -69,7 +69,7 @@ describe("the check of credentials", function()
     assert.same({ false, "its header a is missing or wrong; " .. no_signature }, all(check({}, nil)))
   end)
 
-  it("takes one user with several passwords, and several users with one each", function()
+  it("accepts one user with several passwords, and several users with a password each", function()
     local function accepts(options, user, password)
       return (credentials.checker(options)({ authorization = core.basic(user, password) }, ""))
     end

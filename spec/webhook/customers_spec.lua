@@ -217,7 +217,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.is_false(own:suppressed(PHONE))
     end)
 
-    it("leaves no window to the next owner of the phone number", function()
+    it("has a window that the next owner of the phone number does not have", function()
       local own = receiver {}
       post(own, message(PHONE, USER))
       post(own, message(PHONE, nil, '"type":"system","system":{"type":"user_changed_number","wa_id":"4915122","body":"b"}'))
@@ -379,7 +379,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "reaction", "any", "name Hi", "age of Hi", "text Hi", "any" }, seen)
     end)
 
-    it("is handled by the usual handler if the step of the question is unknown, or the question was not sent", function()
+    it("calls the usual handler if the step of the question is unknown, or the question was not sent", function()
       post(receiver { text = function(event) assert(event:ask(waba.text "?", "gone")) end }, message(PHONE))
       local seen = {}
       local client = new_client(function() return require("waba.errors").new { kind = "window", message = "closed" } end)
@@ -397,7 +397,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.truthy(tostring(raised):find("event:ask: the step must be a string that is not empty", 1, true))
     end)
 
-    it("is asked nothing if the step can't be stored: for a status, and after the handlers", function()
+    it("gets no question if the step can't be stored: for a status, and after the handlers", function()
       local client, errs, kept = new_client(), {}, nil
       local own = receiver({
         text = function(event) kept = event end,
@@ -430,7 +430,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       end
     end)
 
-    it("gets no replies while a person or another sender writes", function()
+    it("gets no replies of the bot while an employee or another sender writes", function()
       local seen = {}
       local function bot()
         return receiver({
@@ -488,7 +488,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(0, own:window "4915198")
     end)
 
-    it("gets no reply to a message that is too old, which does not answer a question", function()
+    it("gets no reply to a message that is too old, and the question stays open", function()
       local seen = {}
       local on = {
         text = function(event)

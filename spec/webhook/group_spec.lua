@@ -50,7 +50,7 @@ describe("group commit", function()
     assert.same({ 2, nil }, { latches[1].opened, latches[2].opened }) -- how many callers each latch has woken
   end)
 
-  it("returns the error to all of them if nothing could be stored", function()
+  it("returns the error to all callers if nothing could be stored", function()
     for _, inbox in ipairs {
       { put = function() return nil, { kind = "unavailable" } end }, { put = function() error "broken" end },
     } do
@@ -77,7 +77,7 @@ describe("group commit", function()
     assert.same({ "unavailable", true }, { err.kind, err.retryable })
   end)
 
-  it("passes the sources of the events on, each with its event", function()
+  it("passes the source of each event to the inbox", function()
     local got
     local put = group.new({ put = function(_, events, sources)
       got = {}

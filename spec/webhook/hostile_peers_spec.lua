@@ -95,7 +95,7 @@ describe("the webhook server among hostile peers", function()
     return table.concat(parts)
   end
 
-  it("continues after 300 HTTP/2 streams and a reset, and speaks HTTP/1.1 only", function()
+  it("continues after 300 HTTP/2 streams and a reset, and uses HTTP/1.1 only", function()
     story({}, function(one)
       for _ = 1, 3 do
         local socket = connect(one.port)
@@ -220,7 +220,7 @@ describe("the webhook server among hostile peers", function()
     end)
   end)
 
-  it("uses no more memory for a body in chunks of a byte than for another one", function()
+  it("uses no more memory for a body in chunks of one byte than for another body", function()
     story({ receiver = { max_body = 1024 * 1024 } }, function(one)
       local chunks, taken = ("1\r\n \r\n"):rep(3000), math.huge
       for _ = 1, 3 do -- takes the smallest of three measurements, because Lua's table of strings may grow meanwhile
@@ -341,7 +341,7 @@ describe("the webhook server among hostile peers", function()
     end)
   end)
 
-  it("does not count connections with valid credentials for a peer", function()
+  it("does not count connections with valid credentials in the limits of a peer", function()
     story({ limits = { peer_connections = 2 } }, function(one)
       local sockets = {}
       for index = 1, 8 do
@@ -353,7 +353,7 @@ describe("the webhook server among hostile peers", function()
     end)
   end)
 
-  it("does not count a connection with a valid signature for a peer", function()
+  it("does not count a connection with a valid signature in the limits of a peer", function()
     local signed = ("POST / HTTP/1.1\r\nHost: x\r\nX-Hub-Signature-256: sha256=%s\r\nContent-Length: %d\r\n\r\n"):format(
       core.hmac_sha256("s3cret", BODY), #BODY) .. BODY
     for secret, status in pairs { s3cret = 200, another = 401 } do
@@ -393,7 +393,7 @@ describe("the webhook server among hostile peers", function()
     end)
   end)
 
-  it("limits all connections: a further one waits until another has ended or was closed", function()
+  it("limits all connections: a further connection waits until another one has ended", function()
     story({ limits = { connections = 3 } }, function(one)
       local silent = {}
       for index = 1, 3 do silent[index] = connect(one.port, "127.0.0." .. index + 1) end
@@ -407,7 +407,7 @@ describe("the webhook server among hostile peers", function()
     end)
   end)
 
-  it("accepts a peer although another one has many connections", function()
+  it("accepts a peer although another peer has many connections", function()
     story({ limits = { connections = 4 } }, function(one)
       local silent = {}
       for index = 1, 4 do silent[index] = connect(one.port, "127.0.0.2") end

@@ -125,7 +125,7 @@ describe("the customer of", function()
     end)
   end
 
-  it("a user id that changed in a circle is found", function()
+  it("a user id whose records refer to each other is found", function()
     local world = new_world()
     world.records["4930/U:id"], world.records["4930/V:id"] = ">V", ">U"
     assert.is_table((world.see(message(nil, "U"))))
@@ -179,7 +179,7 @@ describe("the customer of", function()
     assert.same({ ["2"] = "" }, world.left())
   end)
 
-  it("a change is known from the ids that its event has, if nothing else is known", function()
+  it("a change is found by the ids in the event, if no record exists", function()
     local function resolve(event)
       local world = new_world()
       local customer, previous = world.see(event)

@@ -91,7 +91,7 @@ describe("the client of an event", function()
     assert.equal("a b a b", senders(sent))
   end)
 
-  it("is returned by a function, which may wait", function()
+  it("is the one that a function returns, which may wait", function()
     local receiver = receiver_of(function(event)
       waba.sleep(0.001)
       return event.phone_number_id == "401" and a or nil
@@ -162,7 +162,7 @@ describe("the client of an event", function()
     assert_refused(results[1], SHOP)
   end)
 
-  it("is never one for two numbers in a table either", function()
+  it("can't be one client for two numbers in a table", function()
     receive(receiver_of { [SHOP] = a, [BRANCH] = a }, { SHOP, "401" }, { BRANCH, "402" })
     assert.equal("a", senders(sent))
     assert_refused(results[2], BRANCH)

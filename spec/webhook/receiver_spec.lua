@@ -27,7 +27,7 @@ describe("a receiver", function()
     assert.equal(1, receiver.inbox:depth())
   end)
 
-  it("runs other handlers for events that are not messages, and for account events those of their field", function()
+  it("runs the handlers of events that are not messages; account events have those of their field", function()
     local ran = {}
     local on = {}
     for _, name in ipairs { "text", "message", "echo", "standby", "handover", "preference", "account", "any", "error",
@@ -295,7 +295,7 @@ describe("handlers", function()
     return ('{"messages":[{"from":"1","id":"m",%s}]}'):format(members)
   end
 
-  it("are found by type, by kind, and any", function()
+  it("are found by the type, the kind and the name any", function()
     assert.same({ "text", "message", "any" }, run(TEXT, { "any", "message", "text", "image", "status" }))
     assert.same({ "failed", "status", "any" }, run('{"statuses":[{"id":"s","status":"failed"}]}',
       { "any", "status", "failed", "sent", "message" }))
@@ -576,7 +576,7 @@ describe("the methods of an event", function()
     assert.equal("491522", calls[1][2])
   end)
 
-  it("reply to a tapped button, whose data are a field too", function()
+  it("reply to a tapped button, whose data are fields of the event", function()
     local body = '{"messages":[{"from":"1","id":"m","type":"interactive",'
       .. '"interactive":{"type":"button_reply","button_reply":{"id":"b","title":"Ja"}}}]}'
     with_event(body, function(event)

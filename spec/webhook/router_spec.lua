@@ -67,7 +67,7 @@ describe("the handlers of an event", function()
     end
   end)
 
-  it("are those that exist", function()
+  it("may be missing", function()
     for index, row in ipairs {
       { { "interactive" }, { kind = "message", type = "interactive", reply = {} }, "interactive" },
       { { "audio" }, { kind = "message", type = "voice" }, "audio" },
@@ -92,7 +92,7 @@ describe("the handlers of an event", function()
     assert.is_false(has_handlers { kind = "error" })
   end)
 
-  it("do not run if the event is not opened", function()
+  it("do not run if the event is refused before", function()
     local on, ran = handlers()
     local prepared = 0
     assert.is_true((router.new(on)({ kind = "message", type = "text" }, 1, function() prepared = prepared + 1 end, nil,

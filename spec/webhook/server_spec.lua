@@ -128,7 +128,7 @@ describe("the webhook server", function()
     assert.matches("with status 404: its path /hook/%+49/ belongs to no number", reported[1])
   end)
 
-  it("does not read a part of an unread body as a request", function()
+  it("does not treat a part of an unread body as a request", function()
     story(function(start)
       local one = start { receiver = receiver() }
       local inner = "GET /inner HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -194,7 +194,7 @@ describe("the webhook server", function()
     end)
   end)
 
-  it("can be stepped by a program with its own loop", function()
+  it("works in a program with its own loop that calls step", function()
     local one = assert(server { receiver = receiver() })
     local socket = connect(one.port)
     local body = body_of "a"
@@ -593,7 +593,7 @@ print(one:run(), one:run())
     end)
   end)
 
-  it("stops outside of a coroutine too, for programs that step it", function()
+  it("can be stopped outside of a coroutine by a program that calls step", function()
     local own = assert(server { receiver = waba.receiver { open = true, on = {} } })
     own:step(0.01)
     own:stop()

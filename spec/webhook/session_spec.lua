@@ -109,7 +109,7 @@ describe("the state of a conversation", function()
 end)
 
 describe("a step", function()
-  it("is answered by the next message only", function()
+  it("handles the next message only", function()
     local is_first = true
     local handle = new(nil, function(event)
       if is_first then assert(event:ask(waba.text "Where?", "city")) end

@@ -23,7 +23,7 @@ describe("a program that calls copas.step() itself", function()
     assert.equal("sent, the program went on\nsent, in a coroutine of its own", run "main")
   end)
 
-  it("does the same if its client is made in a thread of copas, or gets an error before anything is sent", function()
+  it("continues too if its client is made in a thread of copas, or gets an error before anything is sent", function()
     gateway:forget()
     local result = run "thread"
     if _VERSION ~= "Lua 5.1" then return assert.equal("sent, the program went on\nsent, in a coroutine of its own", result) end

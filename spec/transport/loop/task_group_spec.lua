@@ -6,7 +6,7 @@ local task_groups = require "waba.transport.loop.task_group"
 local waba = require "waba"
 
 describe("a heap", function()
-  it("returns items in the order of their times, whatever the order in which they came", function()
+  it("returns items in the order of their times, in whatever order they were added", function()
     local heap = require "waba.transport.loop.heap"
     local state = 42
     local function random(most)
