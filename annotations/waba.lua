@@ -286,7 +286,7 @@ local nginx = {}
 
 --- The options of `waba.clients`. Options of `waba.client` apply to all clients; `load` can override them for a client.
 ---@class waba.ClientsOptions : waba.ClientOptions
----@field load fun(number: string, event: waba.Event|nil): waba.ClientOptions|nil  required: returns the options of a number, including its api_key; nil for an unknown number. May wait. If the gateway refuses the key with 401, `load` is called again, because the key may have changed. In the second call, `event` has only `hosting`, `number`, `phone_number_id` and `waba_id`
+---@field load fun(number: string, event: waba.Event|nil): waba.ClientOptions|nil  required: returns the options of a number, including its api_key; nil for an unknown number. May wait; coroutines that need the number meanwhile get the result of this call. If the gateway refuses the key with 401, `load` is called again, because the key may have changed. In the second call, `event` has only `hosting`, `number`, `phone_number_id` and `waba_id`
 ---@field max? integer  before a client is made, the least recently used clients are closed until fewer than this number are open; clients in use stay open; default: 1000
 ---@field verify? boolean  true: before its first request, each client checks that its key belongs to the number. If the key belongs to another number, all calls return an error of kind "auth"; default: false
 

@@ -1,6 +1,8 @@
 -- waba.clients makes the clients of many numbers when they are first needed.
 
 local scripted_transport = require "spec.support.scripted_transport"
+local runners = require("spec.support.transports").runners
+local runtime = require "waba.runtime"
 local support = require "spec.support.emulator"
 local waba = require "waba"
 local webhooks = require "spec.support.webhooks"
@@ -103,6 +105,39 @@ describe("waba.clients", function()
     assert.equal("invalid", errs[1].kind)
     assert.matches("4930555099 is unknown", errs[1].message)
   end)
+
+  for _, name in ipairs { "native", "cqueues", "luv", "copas" } do
+    it("calls load once for coroutines that need a number at the same time, in " .. name, function()
+      local key, count, functions, failed = "old-key", 0, {}, {}
+      local loop = name == "luv" and name or nil
+      clients_of { loop = loop, load = function()
+        count = count + 1
+        local current = key
+        require("waba.transport.waiter").here(loop and runtime.loop(loop)):wait(0.03)
+        if current == "none" then error("no database", 0) end
+        return { api_key = current }
+      end }
+      local function send()
+        local ok, client = pcall(clients.get, clients, SHOP)
+        local sent, err
+        if ok then sent, err = client:send(EVA, waba.text "Hello") end
+        if not sent then failed[#failed + 1] = tostring(err or client) end
+      end
+      for index = 1, 5 do functions[index] = send end
+      runners[name](functions)
+      assert.same({ 2, 5 }, { count, #failed }) -- the gateway has refused the key
+      assert.matches("401", failed[1])
+      key, count, failed = "shop-key", 0, {}
+      runners[name](functions)
+      assert.same({ 1, 0, 5 }, { count, #failed, sent_by(SHOP) })
+      clients:close()
+      clients_of { loop = loop, load = clients.load }
+      key, count, failed = "none", 0, {}
+      runners[name](functions)
+      assert.same({ 1, 5 }, { count, #failed })
+      for _, message in ipairs(failed) do assert.matches("option load failed .* no database", message) end
+    end)
+  end
 
   describe("with a maximum", function()
     it("closes the least recently used clients", function()

@@ -10,6 +10,7 @@ local errors = require "waba.errors"
 local option = require "waba.option"
 local recipient = require "waba.recipient"
 local runtime = require "waba.runtime"
+local waiters = require "waba.transport.waiter"
 
 local WHAT = "waba.clients"
 local CLOSED = "attempt to use closed clients: make other ones with waba.clients"
@@ -25,9 +26,10 @@ Clients.__name = "waba.Clients"
 ---@options waba.ClientsOptions : waba.ClientOptions
 local OPTIONS = option.with(client_options.OPTIONS, {
   load = "fun(number: string, event: waba.Event|nil): waba.ClientOptions|nil", -- required: returns the options of a
-                             -- number, including its api_key; nil for an unknown number. May wait. If the gateway
-                             -- refuses the key with 401, `load` is called again, because the key may have changed. In
-                             -- the second call, `event` has only `hosting`, `number`, `phone_number_id` and `waba_id`
+                             -- number, including its api_key; nil for an unknown number. May wait; coroutines that
+                             -- need the number meanwhile get the result of this call. If the gateway refuses the key
+                             -- with 401, `load` is called again, because the key may have changed. In the second call,
+                             -- `event` has only `hosting`, `number`, `phone_number_id` and `waba_id`
   max = { "integer>=1", 1000 }, -- before a client is made, the least recently used clients are closed until fewer than
                              -- this number are open; clients in use stay open
   verify = { "boolean", false }, -- true: before its first request, each client checks that its key belongs to the
@@ -37,9 +39,31 @@ local OPTIONS = option.with(client_options.OPTIONS, {
 -- Each client has its own `api_key`, and the option `verify` sets `expect_number`.
 OPTIONS.api_key, OPTIONS.expect_number = nil, nil
 
+-- Seconds after which a coroutine no longer waits for another one's call of `load`, which may have been ended.
+local STALE = 5
+
+-- Calls `load`. Coroutines that need the same number meanwhile wait for the result. Returns the results of `protect`.
+local function call_load(self, number, event)
+  local current = self.loading[number]
+  local waiter = current and waiters.parked(self.transport and self.transport.loop)
+  if waiter then
+    local deadline = core.clock() + STALE
+    current.waiters[#current.waiters + 1] = waiter
+    while not current.has_ended and core.clock() < deadline do waiter:wait(deadline - core.clock()) end
+    if current.has_ended then return current.ok, current.found, current.reason end
+  end
+  current = { waiters = {} }
+  self.loading[number] = current
+  current.ok, current.found, current.reason = coroutines.protect(self.load, number, event)
+  current.has_ended = true
+  if self.loading[number] == current then self.loading[number] = nil end
+  for _, waiting in ipairs(current.waiters) do waiting:wake() end
+  return current.ok, current.found, current.reason
+end
+
 -- Returns nil and an error for an unknown number. Raises an error if `load` fails or returns an invalid value.
 local function load_options(self, number, event)
-  local ok, found, reason = coroutines.protect(self.load, number, event)
+  local ok, found, reason = call_load(self, number, event)
   if not ok or not found and reason then
     local raised = not ok and found or reason
     if errors.is_error(raised) then error(raised, 0) end
@@ -219,7 +243,7 @@ function pool.new(options)
   if not options.load then error(WHAT .. ": option load is required", 2) end
   local self = {
     load = options.load, max = options.max or OPTIONS.max[2], verify = options.verify, common = {},
-    members = {}, keys = {}, order = {}, first = 1, last = 0, count = 0, closed = false,
+    members = {}, keys = {}, loading = {}, order = {}, first = 1, last = 0, count = 0, closed = false,
   }
   for name, value in pairs(options) do
     if self[name] == nil then self.common[name] = value end

@@ -64,6 +64,16 @@ function waiter.here(named)
   return waiter.of_loop(loop, task or loop.task())
 end
 
+--- Returns a waiter for the running coroutine; nil if no other coroutine can run while this one waits.
+---@param named? waba.Loop  see `runtime.detect`
+---@return waba.Waiter|nil
+function waiter.parked(named)
+  if runtime.is_nginx() then return runtime.can_wait_in_nginx() and waiter.here() or nil end
+  local loop, task = runtime.detect(named)
+  task = task or loop.task()
+  return task and waiter.of_loop(loop, task) or nil
+end
+
 -- The waiter for code that can't be woken from a sleep, because no other coroutine runs during the sleep, or because the
 -- transport has no method `waiter`.
 local Sleeping = {}
