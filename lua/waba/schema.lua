@@ -25,15 +25,13 @@ local schema = {}
 -- Added to the error text if the message has metatables.
 local HIDDEN = " (a field that only the __index of a metatable returns is not sent)"
 
--- Creates the error object of a waba.RuleError. `is_copy`, the second result of `core.plain`, is true if the message had
--- metatables.
-local function to_error(err, is_copy)
+--- Creates the error object of a waba.RuleError. `is_copy`, the second result of `core.plain`, is true if the message had
+--- metatables.
+function schema.to_error(err, is_copy)
   local path = err.path:gsub("^%.", "")
   local message = err.is_complete and err.message or path .. " " .. err.message
   return errors.invalid(path, is_copy and message .. HIDDEN or message)
 end
-
-schema.to_error = to_error
 
 --- Checks a value that is not a message, such as a template. `rule` must be the same table in every call, because each
 --- new table is compiled again. Returns true; or nil and an error of kind "invalid" with `path`.
@@ -46,7 +44,7 @@ function schema.validate(mode, rule, value)
   local is_copy
   value, is_copy = make_plain(value)
   local err = check(value)
-  if err then return nil, to_error(err, is_copy) end
+  if err then return nil, schema.to_error(err, is_copy) end
   return true
 end
 
@@ -150,7 +148,7 @@ function schema.check_plain(message, is_copy, hosting, mode)
       .. rule_errors.type_name(message))
   end
   local err = checks[message.type](message)
-  if err then return nil, to_error(err, is_copy) end
+  if err then return nil, schema.to_error(err, is_copy) end
   return true
 end
 

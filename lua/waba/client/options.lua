@@ -8,7 +8,7 @@ local client_options = {}
 
 --- The options of `waba.client`.
 ---@options waba.ClientOptions
-local OPTIONS = {
+client_options.OPTIONS = {
   api_key = "string",                 -- the D360-API-KEY of the phone number; default: the environment variable
                                       -- D360_API_KEY
   hosting = '"on_premise"|"cloud"',   -- the gateway; default: the environment variable WABA_HOSTING, else "on_premise"
@@ -41,8 +41,6 @@ local OPTIONS = {
   on_event = "fun(event: waba.CallEvent)", -- called for each call, for logs, traces and metrics; events contain no
                                            -- secret
 }
-
-client_options.OPTIONS = OPTIONS
 
 --- How often a failed request is sent again, and how long the pauses between the attempts are.
 ---@options waba.RetryOptions
@@ -147,7 +145,7 @@ end
 --- Checks the options of `waba.client`, and completes them from environment variables. An error has the position of the
 --- code that called `waba.client`.
 function client_options.complete(options)
-  options = option.complete(options, OPTIONS, "waba.client", 3)
+  options = option.complete(options, client_options.OPTIONS, "waba.client", 3)
   local named = variable "WABA_HOSTING"
   local source = options.hosting and "option hosting" or "the environment variable WABA_HOSTING"
   options.hosting = options.hosting or named or "on_premise"

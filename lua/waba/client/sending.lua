@@ -35,7 +35,7 @@ sending.MESSAGE_OPTIONS = {
 
 --- The options for sending one message.
 ---@options waba.SendOptions : waba.MessageOptions
-local OPTIONS = option.with(sending.MESSAGE_OPTIONS, {
+sending.OPTIONS = option.with(sending.MESSAGE_OPTIONS, {
   data = "string",               -- at most 512 characters, which every status of the message contains (Cloud hosting
                                  -- only)
   bulk = "boolean",              -- true: all waiting messages without `bulk` are sent first
@@ -51,11 +51,9 @@ local OPTIONS = option.with(sending.MESSAGE_OPTIONS, {
                                  -- did not send the message
 })
 
-sending.OPTIONS = OPTIONS
-
 --- Checks the options of `client:send`. An error has the position of the code that called `client:send`.
 function sending.check(options)
-  option.check(options, OPTIONS, "client:send", 3)
+  option.check(options, sending.OPTIONS, "client:send", 3)
   if options.ordered then client_options.check_ordered(options.ordered, "client:send", 4) end
   if options.window and type(options.window.window) ~= "function" then
     error("client:send: option window must be a receiver from waba.receiver", 3)
