@@ -201,14 +201,12 @@ function Inbox:ack(event, is_done)
   return true
 end
 
-local function delay_of(retry, attempts)
-  return math.min(retry.max, retry.base * 2 ^ math.min(attempts - 1, 40)) * (0.5 + core.random() / 2)
-end
-
 function Inbox:fail(event, reason, is_final)
-  local lease = lease_of(self, event)
-  local is_dead = is_final or lease.attempts >= self.retry.attempts
-  local delay = not is_dead and delay_of(self.retry, lease.attempts) or nil
+  local lease, retry = lease_of(self, event), self.retry
+  local attempts = lease.attempts
+  local is_dead = is_final or attempts >= retry.attempts
+  local delay = math.min(retry.max, retry.base * 2 ^ math.min(attempts - 1, 40)) * (0.5 + core.random() / 2)
+  delay = not is_dead and delay or nil
   local ok, err = settle(self, {
     lease = lease, delay = delay, dead = is_dead, following = is_dead and lease.following or nil,
     reason = tostring(reason or "no reason was given"),

@@ -31,8 +31,11 @@ end
 -- For each inbox, the record `numbers` that this process has read.
 local known_of = setmetatable({}, { __mode = "k" })
 
-local function read_numbers(inbox)
-  local known = { at = os.time(), list = {}, scopes = {} }
+-- Returns the record `numbers`, which is read again after REREAD seconds or if `is_again` is true.
+local function numbers_of(inbox, is_again)
+  local known = known_of[inbox]
+  if known and not is_again and os.time() < known.at + REREAD then return known end
+  known = { at = os.time(), list = {}, scopes = {} }
   local text, err = inbox:get "numbers"
   if err then return nil, err end
   for scope, digits in (text or ""):gmatch "(%S+) (%S+)\n" do
@@ -44,12 +47,6 @@ local function read_numbers(inbox)
   return known
 end
 
-local function numbers_of(inbox)
-  local known = known_of[inbox]
-  if known and os.time() < known.at + REREAD then return known end
-  return read_numbers(inbox)
-end
-
 local function record_of(name, value, seconds)
   return { name = name .. ":window", value = value, seconds = math.ceil(seconds / KEPT) * KEPT, rises = true }
 end
@@ -58,7 +55,7 @@ end
 local function number_record(inbox, scope, digits)
   local known = numbers_of(inbox)
   if not known or known.scopes[scope] then return nil end
-  known = read_numbers(inbox)
+  known = numbers_of(inbox, true)
   if not known or known.scopes[scope] then return nil end
   known.list[#known.list + 1] = { scope = scope, digits = digits }
   known.scopes[scope] = true
@@ -174,7 +171,7 @@ function window.scopes(inbox, number)
   local known, err = numbers_of(inbox)
   local scopes, is_listed = select_scopes(known or {}, digits)
   if known and not is_listed and known.at ~= os.time() then -- another process may have added the number
-    known, err = read_numbers(inbox)
+    known, err = numbers_of(inbox, true)
     scopes = select_scopes(known or {}, digits)
   end
   if not known then error(err, 0) end

@@ -107,9 +107,8 @@ local function read_content(entry, message, is_copy, hosting)
       if name ~= "data" then options[name] = value end
     end
   end
-  local body
-  body, err = hostings.get(hosting).encode_message(entry.to, message, CLIENT, options, entry.form)
-  if not body then return nil, err end
+  local body, failure = hostings.get(hosting).encode_message(entry.to, message, CLIENT, options, entry.form)
+  if not body then return nil, failure end
   local content = body[body.type]
   if type(content) == "table" and content.namespace == OF_CLIENT then content.namespace = nil end
   return body

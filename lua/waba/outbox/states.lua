@@ -104,18 +104,13 @@ function Outbox:get(id)
   check_text(id, "id", "outbox:get")
   for attempt = 1, 2 do
     local state, status, err = read_both(self, id)
-    if err then return nil, err end
     if state then return view(state, status) end
     local row
-    row, err = self.store:find(id)
-    if err then return nil, err end
+    if not err then row, err = self.store:find(id) end
     if row then return view_row(row) end
-    if attempt == 2 then return nil, unknown(id) end -- after attempt 1, a sender may have just finished the entry
+    -- after the first attempt, a sender may have just finished the entry
+    if err or attempt == 2 then return nil, err or unknown(id) end
   end
-end
-
-local function in_state(id, state)
-  return errors.invalid("id", ('id: the entry %s is in state "%s": expected a waiting one'):format(id, state))
 end
 
 local function in_flight(id)
@@ -130,18 +125,18 @@ function Outbox:cancel(id)
   check_text(id, "id", "outbox:cancel")
   local state, err = self:read("state:" .. id)
   if err then return nil, err end
-  if state then return nil, in_state(id, state.state) end
-  local row
-  row, err = self.store:find(id)
-  if not row then return nil, err or unknown(id) end
+  if state then
+    local text = 'id: the entry %s is in state "%s": expected a waiting one'
+    return nil, errors.invalid("id", text:format(id, state.state))
+  end
+  local row, failure = self.store:find(id)
+  if not row then return nil, failure or unknown(id) end
   local entry = row.state == "waiting" and not row.is_marked and entries.decode(row.body)
   if not entry then return nil, in_flight(id) end
   row.records = self:final_records(entry, entries.state(entry, "cancelled"))
-  local count
-  count, err = self.store:drop { row }
-  if not count then return nil, err end
+  local count, refusal = self.store:drop { row }
   if count == 0 then return nil, in_flight(id) end
-  return true
+  return count and true, refusal
 end
 
 --- Records a status, which proves that the platform has accepted the message. The status of a message that is not in
@@ -156,13 +151,13 @@ function Outbox:apply(event)
   local id, err = event.outbox_id, nil
   if not id and event.hosting ~= "cloud" and event.id then id, err = self.store:get("message:" .. event.id) end
   if not id then return err == nil or nil, err end
-  local state, status, row
-  state, status, err = read_both(self, id)
-  if err then return nil, err end
-  if not state then
-    row, err = self.store:find(id)
-    if not row then return err == nil or nil, err end
+  local state, status, failure = read_both(self, id)
+  if not state and not failure then
+    local row
+    row, failure = self.store:find(id)
+    if not row and not failure then return true end
   end
+  if failure then return nil, failure end
   if status and status.rank >= rank then return true end
   local is_first = status == nil
   status = status or { times = {} }
@@ -172,9 +167,8 @@ function Outbox:apply(event)
     status.error = entries.plain_error(event.errors and event.errors[1])
       or { kind = "api", message = "the platform could not deliver the message, and named no reason" }
   end
-  local held
-  held, err = self.store:settle({}, { self:record("status:" .. id, status, true) })
-  if not held then return nil, err end
+  local held, refusal = self.store:settle({}, { self:record("status:" .. id, status, true) })
+  if not held then return nil, refusal end
   if is_first and (not state or state.state == "uncertain") then return self.store:hasten(id) end
   return true
 end

@@ -73,12 +73,9 @@ end
 function Bucket:delay(now, is_bulk)
   if now < self.paused_until then return self.paused_until - now end
   local store = self.shared.store
-  if not self.rate then
-    if now < self.open_until then return 0 end
-  else
-    local lane = usable(self, now, is_bulk)
-    if lane then return max(0, lane.next_at - now) end
-  end
+  if not self.rate and now < self.open_until then return 0 end
+  local lane = self.rate and usable(self, now, is_bulk)
+  if lane then return max(0, lane.next_at - now) end
   if store.failure then
     local left = max(SOON, store.retry_at - now)
     return store.waits and left or min(left, fallback_of(self):delay(now))

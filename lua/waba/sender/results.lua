@@ -31,11 +31,6 @@ function results.end_with(held, change, sent, err)
   return sent ~= nil, err
 end
 
-local function report(self, entry, sent, err)
-  local ok, raised = coroutines.protect(self.on_result, entry, sent, err)
-  if not ok then io.stderr:write("waba: on_result failed: ", printable.text(raised), "\n") end
-end
-
 local function finish(self, held, state, sent, err)
   local records = self.outbox:final_records(held.entry, state)
   if sent and sent.id and not held.is_traced then
@@ -44,7 +39,10 @@ local function finish(self, held, state, sent, err)
   local name = sent and "sent" or err.maybe_sent and "uncertain" or "failed"
   self.counts[name] = self.counts[name] + 1
   if self.on_result then
-    function held.after() report(self, held.entry, sent, err) end
+    function held.after()
+      local ok, raised = coroutines.protect(self.on_result, held.entry, sent, err)
+      if not ok then io.stderr:write("waba: on_result failed: ", printable.text(raised), "\n") end
+    end
   end
   return results.end_with(held, { done = "always", records = records }, sent, err)
 end
@@ -72,12 +70,6 @@ function results.await_status(self, held, err)
   return results.end_with(held, change, nil, err)
 end
 
-local function delay_of(self, attempts, err)
-  local retry = self.outbox.retry
-  local delay = math.min(retry.max, retry.base * 2 ^ math.min(attempts - 1, 40)) * (0.5 + core.random() / 2)
-  return math.max(delay, err.retry_after or 0)
-end
-
 --- Returns the record with the state before the message was sent again, or nil.
 function results.records_before(held)
   return held.before and { { name = "state:" .. held.entry.id, value = core.encode(held.before) } } or nil
@@ -85,10 +77,10 @@ end
 
 --- Lets an entry whose message was certainly not sent be tried again later, or finishes the entry.
 function results.put_back(self, held, err)
-  local attempts = held.attempts
+  local attempts, retry = held.attempts, self.outbox.retry
   local is_refused_key = err.status == 401 -- if the response is incomplete, the kind is "network" instead of "auth"
   local is_temporary = err.retryable or TEMPORARY[err.kind] or is_refused_key or err.path == "number"
-  if not is_temporary or attempts >= self.outbox.retry.attempts then
+  if not is_temporary or attempts >= retry.attempts then
     if held.before then return results.finish_as(self, held, "uncertain", errors.new(held.before.error)) end
     if held.was_marked or held.entry.is_uncertain then -- an earlier attempt may have sent the message
       local copy = entries.plain_error(err)
@@ -97,9 +89,9 @@ function results.put_back(self, held, err)
     end
     return results.finish_as(self, held, "failed", err)
   end
-  local change = {
-    delay = delay_of(self, attempts, err), reason = tostring(err), records = results.records_before(held),
-  }
+  local delay = math.min(retry.max, retry.base * 2 ^ math.min(attempts - 1, 40)) * (0.5 + core.random() / 2)
+  delay = math.max(delay, err.retry_after or 0)
+  local change = { delay = delay, reason = tostring(err), records = results.records_before(held) }
   return results.end_with(held, change, nil, err)
 end
 
