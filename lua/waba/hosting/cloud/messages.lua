@@ -33,7 +33,7 @@ local function invalid(path, message) return nil, errors.invalid(path, message) 
 local write_option = {}
 
 function write_option.check_contact()
-  return invalid("check_contact", "check_contact needs the check of contacts, which exists on On-Premise hosting only: "
+  return invalid("check_contact", "the option check_contact exists on On-Premise hosting only: "
     .. "on Cloud hosting send the message without it, and the result has the wa_id")
 end
 
@@ -76,7 +76,8 @@ function write_option.marketing(body, marketing, message, validate)
     local path = "marketing." .. tostring(name)
     local wanted = MARKETING[name]
     if not wanted then
-      return invalid(path, path .. " is unknown: expected product_policy, message_activity_sharing or bid_spec")
+      return invalid(path,
+        ("%s is unknown: expected product_policy, message_activity_sharing or bid_spec"):format(path))
     end
     if type(value) ~= wanted then
       return invalid(path, ("%s must be a %s, not a %s"):format(path, wanted, type(value)))

@@ -65,7 +65,7 @@ function messages.encode(to, message, defaults, options, form)
   if options then
     for _, name in ipairs(CLOUD_OPTIONS) do
       if options[name] ~= nil then
-        return nil, errors.invalid(name, name .. " exists on Cloud hosting only: leave the option out")
+        return nil, errors.invalid(name, ("the option %s exists on Cloud hosting only: leave it out"):format(name))
       end
     end
   end
