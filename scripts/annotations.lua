@@ -193,7 +193,6 @@ local function finish(found, doc, line, number)
 end
 
 --- Returns the annotations of one file.
----@param path string
 ---@return table found  { path, classes, aliases, functions, variables, source }
 function annotations.read(path)
   local found = { path = path, classes = {}, aliases = {}, functions = {}, variables = {} }
@@ -267,7 +266,6 @@ function annotations.find(file)
 end
 
 --- Reads every source of the three packages, and the files of the folder annotations.
----@return table[] files
 function annotations.scan()
   local files = {}
   local pipe = assert(io.popen(("cd './%s' && find %s -name '*.lua' | sort"):format(annotations.root,
@@ -278,8 +276,6 @@ function annotations.scan()
 end
 
 --- Returns the names in a type, such as "waba.Error" and "string".
----@param kind string
----@return string[]
 function annotations.type_names(kind)
   local names = {}
   local bare = kind:gsub('"[^"]*"', ""):gsub("([%w_]+)%??:%s", ""):gsub("[%w_]+%??:", "")

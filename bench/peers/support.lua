@@ -17,7 +17,6 @@ function support.read_arguments()
 end
 
 --- Calls `work(count)` for the warm-up and for the messages, and prints the seconds of the second call.
----@param peer table
 ---@param clock fun(): number  seconds
 ---@param work fun(count: integer)
 function support.run(peer, clock, work)

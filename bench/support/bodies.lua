@@ -18,10 +18,6 @@ local CONTACT = '{"profile":{"name":"Eva Kern"},"wa_id":"49151%07d"}'
 local WORDS = { "sent", "delivered", "read" }
 
 --- Returns a body of On-Premise hosting. The ids in bodies with different marks differ.
----@param events integer
----@param mark string
----@param customers integer
----@return string
 function bodies.make(events, mark, customers)
   local messages, statuses, contacts = {}, {}, {}
   local offset = tonumber(mark:match "%d+$") or 0
@@ -39,10 +35,6 @@ function bodies.make(events, mark, customers)
 end
 
 --- Returns a body of Cloud hosting, with one change for each message and each status.
----@param events integer
----@param mark string
----@param customers integer
----@return string
 function bodies.cloud(events, mark, customers)
   local changes = {}
   for number = 1, events do

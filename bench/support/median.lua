@@ -1,7 +1,5 @@
 -- Returns the median of a list of numbers. Sorts the list.
 
----@param values number[]
----@return number
 return function(values)
   table.sort(values)
   local middle = math.floor(#values / 2)

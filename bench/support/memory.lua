@@ -3,7 +3,6 @@
 local memory = {}
 
 --- Returns the memory that Lua counts after full collections.
----@return number
 function memory.collected()
   collectgarbage()
   collectgarbage()

@@ -12,8 +12,6 @@ message.CONNECTIONS = 16
 message.BODY_SIZE = BODY_SIZE
 
 --- Returns the request that waba makes from a text.
----@param text string
----@return waba.Request
 function message.recorded(text)
   local request
   local client = waba.client {
@@ -31,7 +29,6 @@ function message.recorded(text)
 end
 
 --- Returns the headers of a request, without the API key.
----@param request waba.Request
 ---@return string[]  "Name: value"
 function message.header_lines(request)
   local lines = {}
@@ -55,7 +52,6 @@ end
 --- Returns the job for the programs of bench/support/peers.lua.
 ---@param sized { text: string, body: string, headers: string[] }
 ---@param more table  url, ca_file, protocol, in_flight, warm_up, count
----@return bench.Job
 function message.job(sized, more)
   local job = { key = KEY, connections = message.CONNECTIONS }
   for name, value in pairs(sized) do job[name] = value end

@@ -44,7 +44,6 @@ local CONTENT = [[
 --- Starts an nginx with one worker process. Returns two functions. The first one puts `count` entries, `at_once` at a
 --- time; it returns the microseconds of CPU per entry, and the median time of `put` in milliseconds. The second one
 --- stops nginx.
----@param redis_port integer
 ---@return fun(count: integer, at_once: integer): number, number
 ---@return fun()
 function nginx_put.start(redis_port)

@@ -5,7 +5,6 @@ local pacing = require "waba.delivery.pacing"
 
 --- Returns the microseconds of CPU and of time per message.
 ---@param store waba.PaceStore|nil  nil: the limiter is not shared
----@param messages integer
 return function(store, messages)
   -- At this rate the store grants batches of the usual size at once.
   local rates = { messages = { rate = 250, burst = 1e9 }, store = store }

@@ -111,8 +111,6 @@ local function quoted(word) return "'" .. tostring(word):gsub("'", "'\\''") .. "
 local function read_line(output) return output:match "^([%d.]+) ([%d.]+)\n$" end
 
 --- Runs one program.
----@param peer bench.Peer
----@param job bench.Job
 ---@return { cpu: number, rate: number }  microseconds of CPU per message, messages per second
 function peers.run(peer, job)
   if peer.share then

@@ -152,7 +152,6 @@ end
 
 --- Runs a soak test. With the usual number of messages it takes several minutes.
 ---@param options? waba.SoakOptions
----@return waba.SoakReport
 function soak.run(options)
   options = options or {}
   local folder = new_folder()

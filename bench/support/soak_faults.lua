@@ -39,7 +39,6 @@ local CODES = {
 }
 
 --- Makes a gateway of the emulator simulate the failures.
----@param gateway waba.emulator.Handle
 ---@param settings { hosting: string, http2: boolean, timeout: number, intensity: number }
 function faults.order(gateway, settings)
   for _, list in ipairs { FAULTS, CODES[settings.hosting] } do
@@ -86,7 +85,6 @@ local OVERLOADED = {
 
 --- Returns nil if one of the failures can cause the error, otherwise a text.
 ---@param hosting "on_premise"|"cloud"
----@param err waba.Error
 ---@return string|nil problem
 function faults.judge(hosting, err)
   local allowed

@@ -34,7 +34,6 @@ end
 
 --- Starts the emulator on its previous ports.
 ---@param hosting "on_premise"|"cloud"  the hosting whose gateway is used
----@param http2 boolean
 function Gateway:start(hosting, http2)
   self.hosting, self.http2, self.starts = hosting, http2, self.starts + 1
   local emulator, err

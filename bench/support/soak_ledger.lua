@@ -12,11 +12,8 @@ Ledger.__index = Ledger
 local MOST = 10
 
 --- Returns the word by which the text of a message identifies the message.
----@param number integer
----@return string
 function ledger.mark(number) return ("soak message %d."):format(number) end
 
----@param path string
 function ledger.new(path)
   return setmetatable({
     path = path, file = assert(io.open(path, "wb")), counts = { sent = 0, maybe_sent = 0, failed = 0 },
@@ -25,14 +22,12 @@ function ledger.new(path)
 end
 
 --- Records a violated guarantee.
----@param sentence string
 function Ledger:blame(sentence)
   self.problem_count = self.problem_count + 1
   if #self.problems < MOST then self.problems[#self.problems + 1] = sentence end
 end
 
 --- Writes the result of a message.
----@param number integer
 ---@param sent waba.Sent|nil
 ---@param err waba.Error|nil
 function Ledger:enter(number, sent, err)

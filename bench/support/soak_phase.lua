@@ -170,7 +170,6 @@ end
 ---@field is_watched? boolean  whether the events of `on_event` are checked
 
 --- Sends the messages of a range, and releases all resources.
----@param plan waba.SoakPhase
 ---@param range { first: integer, last: integer }
 ---@param fixture { gateway: table, ledger: table, folder: string, timeout: number }
 ---@param on_quarter? fun()  called when a quarter of the messages has been sent, and again at the end

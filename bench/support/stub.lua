@@ -109,7 +109,6 @@ local function start_nginx(folder)
 end
 
 --- Starts the server.
----@return bench.Stub
 function stub.start()
   local folder = output_of "mktemp -d"
   local http1, http2 = free_ports()
@@ -130,13 +129,11 @@ end
 --- Returns the base URL for responses after this latency.
 ---@param protocol "http1"|"http2"
 ---@param latency number  seconds
----@return string
 function Stub:url(protocol, latency)
   return self[protocol] .. (latency > 0 and ("/%.0fms"):format(latency * 1000) or "")
 end
 
 --- Returns the CPU seconds of nginx's worker; 0 if the system does not report them.
----@return number
 function Stub:cpu()
   local worker = output_of(("pgrep -P \"$(cat '%s/nginx.pid')\""):format(self.folder)):match "^%d+$"
   local file = worker and io.open("/proc/" .. worker .. "/stat")

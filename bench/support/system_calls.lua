@@ -24,7 +24,6 @@ local function count(peer, job, messages)
 end
 
 --- Returns whether strace is installed and permitted.
----@return boolean
 function system_calls.can_count()
   local pipe = assert(io.popen "strace -o /dev/null true 2>&1 && echo yes")
   local output = pipe:read "*a"
@@ -35,8 +34,6 @@ end
 --- Returns the system calls per message. The program runs twice, the second time with more messages; the difference of
 --- the counts belongs to the additional messages.
 ---@param name string     the name of a program in bench/support/peers.lua
----@param job bench.Job
----@return number
 function system_calls.of_message(name, job)
   local few, more = 4 * job.in_flight, 24 * job.in_flight
   for _, peer in ipairs(peers.list) do

@@ -81,7 +81,6 @@ end
 
 --- Returns the numbers that several programs print, in ascending order.
 ---@param pipes file*[]  the outputs of the programs; the function closes them
----@return number[]
 function webhook_server.numbers_of(pipes)
   local list = {}
   for _, pipe in ipairs(pipes) do

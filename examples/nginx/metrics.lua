@@ -45,7 +45,6 @@ local function escaped(text)
   return (text:gsub('[\\"]', "\\%0"))
 end
 
----@param event waba.CallEvent
 function metrics.record(event)
   local call = ('method="%s",path="%s"'):format(event.method, escaped(event.path))
   if event.type == "start" then
@@ -76,7 +75,6 @@ local function add_stats(receiver, before)
 end
 
 --- Counts the events of a receiver in this worker process. Each worker process calls this function once.
----@param receiver waba.Receiver
 function metrics.watch(receiver)
   local before = {}
   assert(ngx.timer.every(1, function(is_ending)
@@ -106,7 +104,6 @@ local function histogram_lines(lines, name, values)
 end
 
 --- Returns all values in Prometheus' text format.
----@return string
 function metrics.text()
   local values, lines = {}, {}
   for _, key in ipairs(dictionary:get_keys(0)) do

@@ -36,7 +36,6 @@ function bulk.response(status, body)
 end
 
 --- Returns a client whose transport is a gateway of `bulk.gateway`.
----@param gateway table
 ---@param options? table
 function bulk.client(gateway, options)
   local merged = { api_key = "key", transport = gateway, pace = false }
@@ -48,7 +47,6 @@ end
 function bulk.recipient(position) return ("49151%07d"):format(position) end
 
 --- Returns a source of `count` texts. `source.taken()` returns the number of texts that were taken.
----@param count integer
 ---@param key? fun(position: integer): any
 function bulk.source(count, key)
   local position = 0
@@ -62,8 +60,6 @@ function bulk.source(count, key)
 end
 
 --- Returns the last state that a journal has for each key: "sent", "failed", "maybe", "begun", "withdrawn".
----@param text string
----@return table<string, string> states
 ---@return table<string, integer> counts  the number of keys in each state
 function bulk.states(text)
   local states, counts = {}, { sent = 0, failed = 0, maybe = 0, begun = 0, withdrawn = 0 }

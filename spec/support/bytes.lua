@@ -3,8 +3,6 @@
 local bytes = {}
 
 --- Returns `size` bytes in an irregular order, with the text "--" that delimits the parts of a form.
----@param size integer
----@return string
 function bytes.of(size)
   local block = { "\r\n--waba-\r\n" }
   for i = 0, 4095 do block[i + 2] = string.char((i * 167 + math.floor(i / 256)) % 256) end
@@ -13,7 +11,6 @@ function bytes.of(size)
 end
 
 --- Returns a reader of the bytes.
----@param text string
 ---@param size integer  bytes of a piece
 ---@return fun(): string|nil
 function bytes.reader(text, size)

@@ -11,7 +11,6 @@ cloud_gateway.KEY = "D360-SECRET-4f1a9c"
 
 --- Starts a server. `spec/support/server.lua` describes its options and methods.
 ---@param options? table
----@return table gateway
 function cloud_gateway.start(options)
   options = options or {}
   if options.tls == nil then options.tls = true end
@@ -19,9 +18,7 @@ function cloud_gateway.start(options)
 end
 
 --- Returns a client of the server.
----@param gateway table
 ---@param options? waba.ClientOptions
----@return waba.Client
 function cloud_gateway.client(gateway, options)
   local merged = {
     api_key = cloud_gateway.KEY, hosting = "cloud", base_url = gateway.url, ca_file = gateway.ca_file, pace = false,
@@ -34,7 +31,6 @@ end
 --- Returns a response with a JSON body.
 ---@param body string|table
 ---@param status? integer
----@return table
 function cloud_gateway.json(body, status)
   return {
     status = status, headers = { { "content-type", "application/json" } },
@@ -43,10 +39,7 @@ function cloud_gateway.json(body, status)
 end
 
 --- Returns an error response of Meta's Graph API.
----@param code integer
----@param status integer
 ---@param more? table  further fields of the error
----@return table answer
 function cloud_gateway.refusal(code, status, more)
   local said = { message = ("(#%d) words"):format(code), type = "OAuthException", code = code, fbtrace_id = "AqL2x" }
   for name, value in pairs(more or {}) do said[name] = value end
@@ -54,7 +47,6 @@ function cloud_gateway.refusal(code, status, more)
 end
 
 --- Returns the last request that the server received.
----@param gateway table
 ---@param path? string
 ---@return table request  with the field `json` if its body is JSON
 function cloud_gateway.last(gateway, path)

@@ -137,12 +137,9 @@ local templates = {
 }
 
 --- Returns a copy of one of the templates.
----@param name string
----@return table
 function cloud_templates.new(name) return copy(assert(templates[name], name)) end
 
 --- Returns the names of all templates, sorted.
----@return string[]
 function cloud_templates.names()
   local names = {}
   for name in pairs(templates) do names[#names + 1] = name end

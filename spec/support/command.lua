@@ -10,15 +10,12 @@ local INTERPRETER = jit and "luajit" or "lua" .. _VERSION:match "%d.%d"
 function command.quote(text) return "'" .. tostring(text):gsub("'", "'\\''") .. "'" end
 
 --- Returns whether the system has pseudo-terminals, which some containers do not have.
----@return boolean
 function command.has_terminals()
   local ran = os.execute "script -qec true /dev/null >/dev/null 2>&1"
   return ran == true or ran == 0
 end
 
 --- Returns the shell command that runs `waba` with arguments.
----@param environment table<string, string>
----@param arguments string[]
 function command.line(environment, arguments)
   local words = { "env -u D360_API_KEY -u WABA_HOSTING -u WABA_CLOUD_BASE_URL -u NO_COLOR" }
   for name, value in pairs(environment) do words[#words + 1] = name .. "=" .. command.quote(value) end
@@ -28,8 +25,6 @@ function command.line(environment, arguments)
 end
 
 --- Runs `waba` to its end.
----@param environment table<string, string>
----@param arguments string[]
 ---@param input? string  its standard input
 ---@return { code: integer, out: string, err: string, json: any }
 function command.run(environment, arguments, input)
@@ -48,8 +43,6 @@ function command.run(environment, arguments, input)
 end
 
 --- Runs `waba` with the arguments of two lists, one after the other.
----@param first string[]
----@param rest string[]
 ---@param input? string
 function command.run_with(first, rest, input)
   local arguments = {}
@@ -60,15 +53,12 @@ function command.run_with(first, rest, input)
 end
 
 --- Returns the environment variables with which `waba` uses an emulator and no file of the user.
----@param emulator waba.Emulator
----@return table<string, string>
 function command.environment(emulator)
   return { D360_API_KEY = emulator.api_key, WABA_BASE_URL = emulator.url, WABA_CA_FILE = emulator.ca_file,
     HOME = "/nonexistent" }
 end
 
 --- Runs a shell command in which WABA stands for the command `waba`.
----@param environment table<string, string>
 ---@param line string  such as "WABA number >/dev/full"
 ---@return { code: integer, out: string }  `out` is standard output and standard error
 function command.shell(environment, line)

@@ -8,8 +8,6 @@ local controller = {}
 --- after 20 seconds.
 ---@param cq userdata
 ---@param protect fun(test: function, argument: any): boolean, any  a `pcall` across which coroutines can yield
----@param test function
----@param argument any
 ---@param finish fun()  called before an error is raised
 function controller.run(cq, protect, test, argument, finish)
   local failure, finished = nil, false

@@ -35,10 +35,8 @@ local function new_server(gateway)
 end
 
 --- Returns the globals for the code of a page: changed `require`, `waba`, `os` and `print`.
----@param emulator waba.Emulator
 ---@param folder table           spec/support/folder.lua
 ---@param printed string[]       receives the printed lines
----@return table<string, any>
 function documentation_reader.names(emulator, folder, printed)
   local gateway = emulator -- the gateway of the client that was made last
   local webhook = setmetatable({ server = new_server(function() return gateway end) }, { __index = waba.webhook })
@@ -77,9 +75,6 @@ end
 local FILES = { csv = true, journal = true, jpg = true, json = true, jsonl = true, pdf = true }
 
 --- Returns the code with the names of files, such as "list.csv", replaced by paths in a folder.
----@param code string
----@param folder table
----@return string
 function documentation_reader.with_files(code, folder)
   return (code:gsub('"([%w_]+%.%a+)"', function(name)
     return FILES[name:match "%.(%a+)$"] and ("%q"):format(folder:file(name)) or nil

@@ -3,8 +3,6 @@
 local documents = {}
 
 --- Returns the text of a file.
----@param path string
----@return string
 function documents.read(path)
   local file = assert(io.open(path, "rb"))
   local text = file:read "*a"
@@ -37,9 +35,6 @@ function documents.blocks(path, language)
 end
 
 --- Returns a page's text from one heading to the next heading of the same level.
----@param path string
----@param heading string
----@return string
 function documents.section(path, heading)
   local lines = {}
   for line in io.lines(path) do
@@ -84,8 +79,6 @@ local function exists(path)
 end
 
 --- Returns the links in a page to files or headings that do not exist.
----@param path string
----@return string[]
 function documents.dead_links(path)
   local folder, dead = path:match "^(.*/)" or "", {}
   for target in table.concat(prose(path), "\n"):gmatch "%]%(([^)]+)%)" do
@@ -123,8 +116,6 @@ end
 local function file_name(code) return code:match "^%-%- (%S+%.lua)\n" end
 
 --- Returns the texts of the files among a page's code blocks, by their names.
----@param path string
----@return table<string, string>
 function documents.files(path)
   local files = {}
   for _, block in ipairs(documents.blocks(path, "lua")) do
@@ -136,7 +127,6 @@ end
 
 --- Returns the Lua blocks of a page, except files, as one program, so that a block can use the locals of earlier
 --- blocks. The lines of the program have the same numbers as in the page.
----@param path string
 ---@return { line: integer, code: string }
 function documents.program(path)
   local lines = {}
@@ -150,9 +140,7 @@ function documents.program(path)
 end
 
 --- Runs one block with additional globals.
----@param path string
 ---@param block { line: integer, code: string }
----@param names table<string, any>
 ---@return any ...  the results of the block
 function documents.run(path, block, names)
   local environment = setmetatable(names, { __index = _G })

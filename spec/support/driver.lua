@@ -5,9 +5,6 @@ local curl = require "waba.curl"
 local driver = {}
 
 --- Starts a transfer and waits until it has finished.
----@param engine waba.Engine
----@param head waba.PreparedHead
----@param body any
 ---@param options? table  the options of `engine:start`; also reader: function() -> bytes|nil, sink: function(bytes),
 ---  on_progress: function(sent, to_send, received, to_receive)
 ---@return waba.Response|nil, waba.TransferFailure|nil

@@ -64,9 +64,6 @@ local function head_of(transport, described)
 end
 
 --- Sends the request of a description in the running coroutine, and returns the result.
----@param transport waba.Transport
----@param described table
----@return table result
 function exchange.make(transport, described)
   local result, parts = {}, {}
   if described.sleep then

@@ -7,7 +7,6 @@ local failing_calls = {}
 --- Runs Lua code in a process of its own. The code can call `fail(name, number, successes)`: after `successes` calls of
 --- the system's function `name`, one call fails with the errno `number`. With 0 the call returns 0 and does nothing;
 --- with -n it writes or reads only n bytes.
----@param code string
 ---@return string output  what the code has printed, without trailing white space
 function failing_calls.run(code)
   local folder = process.folder()

@@ -22,7 +22,6 @@ end
 for kind, build in pairs(cloud.builders) do builders.cloud[kind] = build end
 
 --- Returns all builders of `waba.message`, which loads some of them at first use.
----@return table<string, function>
 function messages.builders()
   local all = {}
   for name in pairs(getmetatable(message).modules) do all[name] = message[name] end
@@ -31,8 +30,6 @@ function messages.builders()
 end
 
 --- Returns the names of all messages that `random` can build for a hosting, sorted.
----@param hosting string
----@return string[]
 function messages.kinds_of(hosting)
   local kinds = {}
   for kind in pairs(builders[hosting]) do kinds[#kinds + 1] = kind end
@@ -46,8 +43,6 @@ messages.kinds = messages.kinds_of "on_premise"
 ---@param rng fun(least: integer, most: integer): integer
 ---@param kind? string     one of `messages.kinds`; by default a random one
 ---@param hosting? string  "on_premise" by default
----@return waba.Message message
----@return string kind
 function messages.random(rng, kind, hosting)
   hosting = hosting or "on_premise"
   kind = kind or random.pick(rng, messages.kinds_of(hosting))

@@ -25,9 +25,6 @@ function nginx.certify(folder)
 end
 
 --- Starts nginx with a configuration, in a folder that contains its certificate. `server:stop(signal)` stops it.
----@param folder table
----@param configuration string
----@param port integer
 ---@param environment? string  arguments of the command `env`
 function nginx.start(folder, configuration, port, environment)
   folder:file("nginx.conf", configuration)
@@ -35,9 +32,6 @@ function nginx.start(folder, configuration, port, environment)
 end
 
 --- Starts nginx with a configuration file that is in the folder.
----@param folder table
----@param name string
----@param port integer
 ---@param environment? string
 ---@param program? string  a shell command, by default Debian's nginx
 function nginx.start_file(folder, name, port, environment, program)
@@ -146,7 +140,6 @@ local function trusting(ca_file)
 end
 
 --- Sends one request. Returns the status, the headers and the body, or nil and a message if there was no response.
----@param url string
 ---@param options? { method: string?, body: string?, headers: table?, user: string?, password: string?, version: number?, ca_file: string? }
 function nginx.request(url, options)
   options = options or {}

@@ -76,7 +76,6 @@ local function write(path, text)
 end
 
 --- Makes the installation in a folder.
----@param root string
 function openresty.lay_out(root)
   local quoted = process.quote(root)
   process.run(("mkdir -p %s/bin %s/lualib %s/site/lualib %s/nginx/sbin %s/luajit/bin %s/luajit/include"):format(

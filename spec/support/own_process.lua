@@ -9,11 +9,9 @@ local VARIABLE = "WABA_SPEC_OWN_PROCESS"
 
 --- Returns whether this process runs this spec only.
 ---@param path string  the spec's file
----@return boolean
 function own_process.is(path) return os.getenv(VARIABLE) == path end
 
 --- Runs a spec in a new process. Returns the output if the spec has failed.
----@param path string
 ---@return string|nil output
 function own_process.run(path)
   local folder = process.folder()

@@ -13,7 +13,6 @@ local loaded = {}
 
 --- Builds the module spec/support/parts.c, once for each set of compiler flags.
 ---@param flags? string  for the compiler
----@return table<string, function>
 function parts.load(flags)
   flags = flags or ""
   if loaded[flags] then return loaded[flags] end

@@ -13,12 +13,9 @@ end
 
 --- Returns the value as Lua source.
 ---@param value any  nil, boolean, number, string, or a table of these
----@return string
 function plain_data.write(value) return (write(value)) end
 
 --- Returns the value that `write` wrote.
----@param text string
----@return any
 function plain_data.read(text) return assert((loadstring or load)("return " .. text))() end
 
 return plain_data

@@ -6,8 +6,6 @@ local plain_http = {}
 
 --- Posts bodies, one after the other. Returns a function that reads a response if one has arrived, sends the next body,
 --- and returns the number of responses with status 200.
----@param port integer
----@param bodies string[]
 ---@param authorization? string
 ---@return fun(): integer
 function plain_http.posting(port, bodies, authorization)

@@ -21,11 +21,9 @@ process.quote = quote
 process.folder = folder.new
 
 --- Returns the number of open descriptors of this process.
----@return integer
 function process.descriptors() return math.floor(tonumber(run "ls /proc/$PPID/fd | wc -l")) end
 
 --- Returns a free port.
----@return integer
 function process.free_port()
   local listener = assert(require("socket").bind("127.0.0.1", 0))
   local _, port = listener:getsockname()
@@ -38,7 +36,6 @@ function process.sleep(seconds) require("socket").sleep(seconds) end
 
 --- Waits until a condition is true. Raises an error after `seconds`.
 ---@param condition fun(): any
----@param what string
 ---@param seconds? number  10 by default
 ---@param sleep? fun(seconds: number)  the sleep function of an event loop; by default the whole process sleeps
 ---@return any  the result of the condition

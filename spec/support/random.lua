@@ -3,7 +3,6 @@
 local random = {}
 
 --- Returns a generator of random integers.
----@param seed integer
 ---@return fun(least: integer, most: integer): integer  returns an integer from `least` to `most`
 function random.rng(seed)
   local state = seed % 2147483646 + 1

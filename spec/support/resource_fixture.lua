@@ -7,10 +7,6 @@ local fixture = {}
 
 --- Starts the emulator. The function `close` stops the emulator, closes the client and removes the folder.
 ---@param options? table  options of the emulator
----@return table emulator
----@return waba.Client client
----@return function close
----@return table folder
 function fixture.open(options)
   local emulator_options = { statuses = false }
   for name, value in pairs(options or {}) do emulator_options[name] = value end

@@ -116,7 +116,6 @@ local function walk(node, name, path, embed, found)
 end
 
 --- Returns the cases of every rule for the messages of a hosting.
----@param hosting string
 ---@return RuleCase[]
 function rules.cases(hosting)
   local ruleset = schema.ruleset(hosting)

@@ -7,7 +7,6 @@ local schema_assertions = {}
 
 --- Returns two functions for one hosting: the first one asserts that the check refuses a message, the second one that
 --- it accepts a message.
----@param hosting string
 ---@return fun(message: any, mode: boolean|"documented"|nil, on: string?): waba.Error refusal  returns the error;
 ---  `on` names another hosting
 ---@return fun(message: any, mode: boolean|"documented"|nil, on: string?) passes

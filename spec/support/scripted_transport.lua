@@ -62,10 +62,7 @@ function Scripted:sleep(seconds) self.slept = self.slept + seconds end
 function Scripted.close() end
 
 --- Returns a client with a scripted transport. The client has no rate limit, because the transport does not wait.
----@param answers table[]
 ---@param options? waba.ClientOptions  further options
----@return waba.Client
----@return table transport
 function scripted_transport.client(responses, options)
   local transport = scripted_transport.new(responses)
   local merged = { api_key = "key", transport = transport, pace = false }
@@ -74,10 +71,7 @@ function scripted_transport.client(responses, options)
 end
 
 --- Returns a client on Cloud hosting with a scripted transport. The client does not repeat requests.
----@param answers table[]
 ---@param options? waba.ClientOptions
----@return waba.Client
----@return table transport
 function scripted_transport.cloud_client(responses, options)
   local merged = { hosting = "cloud", retry = false }
   for name, value in pairs(options or {}) do merged[name] = value end

@@ -39,8 +39,6 @@ local function neighbours(value, visit)
 end
 
 --- Returns the path of the value that contains the secret, or nil.
----@param secret string
----@param root any
 ---@return string|nil path
 function secrets.find(secret, root)
   local seen, stack = {}, {}

@@ -6,7 +6,6 @@ local Connection = {}
 Connection.__index = Connection
 
 --- Runs a statement. Raises an error if the statement fails.
----@param sql string
 ---@return any[][] rows
 function Connection:execute(sql)
   local statement, message = self.connection:prepare(sql)
@@ -26,7 +25,6 @@ end
 function Connection:close() self.connection:close() end
 
 --- Opens a file. Opens the file, or makes it if it does not exist.
----@param path string
 function sqlite.open(path)
   local connection = assert(require("dbd.sqlite3").New(path))
   connection:autocommit(true)

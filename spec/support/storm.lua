@@ -139,7 +139,6 @@ end
 
 --- Runs the load test. `backend` is "sqlite" or "redis", `count` the number of messages, each with three statuses.
 ---@param options { backend: string, count: integer, customers: integer, per_body: integer, [string]: number }
----@return waba.spec.StormResult
 function storm.run(options)
   local gettime = require("socket").gettime
   local folder, port = process.folder(), process.free_port()

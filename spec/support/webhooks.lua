@@ -22,12 +22,10 @@ end
 
 --- Returns a body of On-Premise hosting.
 ---@param parts { contacts: string|string[]?, messages: string|string[]?, statuses: string|string[]?, errors: string|string[]? }
----@return string
 function webhooks.on_premise(parts) return "{" .. members(parts) .. "}" end
 
 --- Returns the body of On-Premise text messages with these ids, each from another customer.
 ---@param ... string
----@return string
 function webhooks.texts(...)
   local texts = {}
   for index, id in ipairs { ... } do
@@ -40,7 +38,6 @@ end
 ---@param parts table  the parameter of `on_premise`
 ---@param number? string
 ---@param id? string
----@return string
 function webhooks.change(parts, number, id)
   local content = members(parts)
   return ('{"field":"messages","value":{"messaging_product":"whatsapp","metadata":{"display_phone_number":"%s",'
@@ -51,7 +48,6 @@ end
 --- Returns a body that contains changes.
 ---@param changes string|string[]
 ---@param time? integer
----@return string
 function webhooks.entry(changes, time)
   if type(changes) == "string" then changes = { changes } end
   return ('{"object":"whatsapp_business_account","entry":[{"id":"%s",%s"changes":[%s]}]}'):format(
@@ -60,7 +56,6 @@ end
 
 --- Returns a body of Cloud hosting.
 ---@param parts table  the parameter of `on_premise`
----@return string
 function webhooks.cloud(parts) return webhooks.entry(webhooks.change(parts)) end
 
 local EVA = '{"profile":{"name":"Eva"},"wa_id":"491511"}'
@@ -166,7 +161,6 @@ local STATUSES = {
 --- Returns the webhooks that both hostings can send: `name`, `on_premise` and `cloud` (bodies), `event` (fields that the
 --- event must have), `system` (members that its `system` must have), `absent` (fields), `code` and `kind` of its first
 --- error.
----@return table[]
 function webhooks.rows()
   local rows = {}
   local function add(row, part, wrap, fields)

@@ -174,8 +174,6 @@ local mutations = {
 
 --- Returns a copy of a valid message with one mistake, which the platform refuses.
 ---@param rng fun(least: integer, most: integer): integer
----@param message waba.Message
----@return waba.Message wrong
 ---@return string mistake  "a missing field: interactive.action"
 local function mutate(rng, message)
   while true do
