@@ -482,12 +482,12 @@ local nginx = {}
 ---@class waba.UploadOptions
 ---@field file? string  path of a file
 ---@field data? string  instead of `file`: the bytes of the file
----@field reader? fun(): string|nil  instead of `file` and `data`: a function that returns the bytes piece by piece, then nil
+---@field reader? fun(): string|nil  instead of `file` and `data`: returns the next bytes of the file; nil at the end
 ---@field type? string  MIME type; required if the name of the file does not show the type
 ---@field size? integer  bytes that the reader returns in total; if `size` is missing, the bytes are first stored in a temporary file, because the gateway requires the length
 ---@field as? "audio"|"document"|"image"|"sticker"|"video"  the type of message whose limits apply to the file; default: by the MIME type. With `as = "document"`, a video may be larger than 16 MB
 ---@field filename? string  Cloud hosting: the name in the upload form; customers see only the `filename` of a message; default: the name of the file
----@field ttl_minutes? integer  Cloud hosting, numbers with the No-Storage feature: minutes for which the gateway keeps the file, 60 to 43200
+---@field ttl_minutes? integer  Cloud hosting, numbers with the No-Storage feature: minutes to keep the file, 60 to 43200
 ---@field progress? fun(sent: integer, total: integer)  called while bytes are sent
 ---@field timeout? number  seconds; default: ten times the client's `timeout`
 
@@ -495,8 +495,8 @@ local nginx = {}
 ---@class waba.ResumableOptions
 ---@field file? string  path of a file
 ---@field data? string  instead of `file`: the bytes of the file
----@field reader? fun(): string|nil  instead of `file` and `data`: a function that returns the bytes piece by piece, then nil; the bytes are first stored in a temporary file, so that the rest can be sent again
----@field type? string  MIME type: image/jpeg, image/png, video/mp4 or application/pdf; required if the name of the file does not show the type
+---@field reader? fun(): string|nil  instead of `file` and `data`: returns the next bytes of the file; nil at the end. The bytes are first stored in a temporary file, so that they can be sent again
+---@field type? string  image/jpeg, image/png, video/mp4 or application/pdf; default: by the name of the file
 ---@field size? integer  bytes of the file
 ---@field filename? string  the name that the platform gets; default: the name of the file
 ---@field upload? string  the field `upload` of the error of a failed upload: sends only the rest of the same bytes

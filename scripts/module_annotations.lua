@@ -78,7 +78,6 @@ end
 
 local BUILDERS = {
   "message/init", "message/contacts", "message/interactive", "message/requests", "message/orders", "message/template",
-  "message/hsm",
 }
 
 local function builders()

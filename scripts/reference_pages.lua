@@ -33,7 +33,7 @@ return {
         ["emulator.start"] = false, ["nginx.start"] = false, ["nginx.serve"] = false,
       } },
       classes("message/init", "message/contacts", "message/interactive", "message/requests", "message/orders",
-        "message/template", "message/hsm", "message/split", "check", "hosting/on_premise/error_codes")),
+        "message/template", "message/split", "check", "hosting/on_premise/error_codes")),
   },
   {
     file = "client.md", title = "Client", text = "One phone number: sending, reading, asking.",

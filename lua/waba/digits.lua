@@ -1,5 +1,4 @@
--- Writes a number as text with all digits and without an exponent, on every Lua. `tostring` writes 1.2345678901235e+15
--- under LuaJIT and 5.0 under Lua 5.4.
+-- Writes a number with all digits and no exponent. `tostring` writes 1.2345678901235e+15 (LuaJIT) and 5.0 (Lua 5.4).
 
 -- A whole number above 2^53 may have lost digits, because a double can't represent every such number.
 local EXACT = 9007199254740992

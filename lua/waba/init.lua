@@ -1,9 +1,7 @@
 -- `require "waba"`: the public API. Modules are loaded when they are first used.
 
-local version = require "waba.version"
-
 ---@class waba
-local waba = { _VERSION = "waba " .. version }
+local waba = { _VERSION = "waba " .. require "waba.version" }
 
 -- The module and the name of each function of the API.
 local FUNCTIONS = {
@@ -32,9 +30,7 @@ local PACKAGES = {
   migrate = { "waba.migrate", "waba-cli" },
 }
 
-local lazy = {}
-
-function lazy.__index(_, name)
+local function load(_, name)
   local value
   if FUNCTIONS[name] then
     value = require(FUNCTIONS[name][1])[FUNCTIONS[name][2]]
@@ -49,4 +45,4 @@ function lazy.__index(_, name)
   return value
 end
 
-return setmetatable(waba, lazy)
+return setmetatable(waba, { __index = load })

@@ -12,8 +12,7 @@ local function end_resuming(ok, ...)
   return ...
 end
 
--- Makes `resuming` count the calls of the functions in RESUMING. Must be called outside of copas, because running calls are
--- not counted.
+-- Makes `resuming` count the calls of the functions in RESUMING. Calls that are running already are not counted.
 local function watch(copas)
   if is_watched then return end
   is_watched = true

@@ -1,14 +1,11 @@
 -- Reads phone numbers in the forms in which spreadsheets, address books and web pages write them.
 
-local forms = {}
-
 local LEAST, MOST = 7, 15 -- digits of a number in international form, as in recipient.lua
 
 -- Country codes whose numbers keep a leading 0 in international form: Italy, San Marino, Vatican.
 local KEEPS_ZERO = { "^39", "^378", "^379" }
 
--- Separators outside ASCII that address books and web pages write between digits: no-break spaces, dashes, and invisible
--- marks of writing direction.
+-- Separators outside ASCII that address books write: no-break spaces, dashes, and invisible marks of writing direction.
 local PRINTED_SEPARATORS = {
   "\194\160", "\226\128[\128-\149]", "\226\128\175", "\226\129\160", "\226\128[\170-\174]",
   "\226\129[\166-\169]", "\226\136\146", "\239\187\191",
@@ -67,8 +64,7 @@ local NO_NUMBER = {
   ["-"] = "starts with -, as the result of a calculation does: format the column as text",
 }
 
--- Reads the forms in which spreadsheets and Lua write a number. Returns a text of any other form unchanged. `text` must be
--- without white space.
+-- Reads the forms in which spreadsheets and Lua write a number. Returns a text of any other form unchanged.
 local function from_number_form(text)
   text = text:match '^="(.*)"$' or text:match "^=(%+?%d+)$" or text
   text = text:gsub("^'", "")
@@ -89,7 +85,7 @@ end
 --- invalid characters, which recipient.lua refuses.
 ---@return string|nil text
 ---@return string? message  the error text without the name of the field at its beginning
-function forms.simplify(text)
+return function(text)
   if text:find("[\128-\255]") then
     for _, separator in ipairs(PRINTED_SEPARATORS) do text = text:gsub(separator, "") end
     text = text:gsub(APOSTROPHE, "'")
@@ -99,5 +95,3 @@ function forms.simplify(text)
   if not text then return nil, message end
   return (without_trunk_zero(text):gsub("[().]", ""))
 end
-
-return forms

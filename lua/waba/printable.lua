@@ -1,5 +1,4 @@
--- Makes external text safe for a terminal and a log. Replaces control characters, line separators, marks of writing
--- direction, and bytes that are not UTF-8.
+-- Makes external text safe for terminals and logs: replaces characters with side effects, and bytes that are not UTF-8.
 
 local core = require "waba.core"
 

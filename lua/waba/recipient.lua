@@ -31,7 +31,7 @@ end
 local function digits_of_text(text)
   local err
   if text:find("[^%d%s+/-]") or text:find("^%s*-") then
-    text, err = runtime.require("waba.number_forms").simplify(text)
+    text, err = runtime.require("waba.number_forms")(text)
     if not text then return invalid(err) end
   end
   text = text:gsub("[%s/-]", "")

@@ -135,15 +135,14 @@ function Context:fail(err)
   return code
 end
 
--- Creates an error of wrong use from the text of an error about an invalid argument, such as "file:88:
--- client.media:delete: the id must be a string". Returns nil for the text of any other error.
+-- Creates an error of wrong use from a text such as "file:88: client.media:delete: the id must be a string"; returns nil for
+-- other errors.
 local function misuse(text)
   local message = text:match "^[^\n]-:%d+: client[%w_.:]*: (.+)$" or text:match "^[^\n]-:%d+: waba%.[%w_.:]*: (.+)$"
   return message and { wrong_use = true, message = message }
 end
 
--- Removes the position from the text of an error about a missing library (lua/waba/library.lua). Returns nil for the text
--- of any other error.
+-- Removes the position from the text of an error about a missing library; returns nil for other errors.
 local function absence(text)
   local has_no_position = text:find "^waba was built without libcurl"
     or text:find "^%S+ is in the rock %S+, which is not installed"
@@ -152,8 +151,8 @@ local function absence(text)
   return text:match "^[^\n]-:%d+: (.+)$" or text
 end
 
--- The message handler that `xpcall` calls with the error of a command. An invalid argument of a library function counts as
--- wrong use. The errors for Ctrl-C and for a missing library have short texts. Any other error gets a traceback.
+-- The message handler for `xpcall`. An invalid argument of a library function counts as wrong use. An unexpected error gets
+-- a traceback.
 function context.message_handler(raised)
   if type(raised) == "table" then return raised end
   local text = tostring(raised)

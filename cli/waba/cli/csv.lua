@@ -101,21 +101,19 @@ function csv.rows(lines)
     number = number + 1
     return (line:gsub("\r$", ""))
   end
-  local first = next_line()
-  if not first then return nil, "the file is empty: expected a line with the names of the columns" end
-  first = first:gsub("^\239\187\191", "")
-  local message = encoding_error(first)
-  if message then return nil, message end
-  local separator = first:match '^"?[sS][eE][pP]=(.)"?$'
-  if separator then
+  local first, separator, message
+  repeat
     first = next_line()
     if not first then return nil, "the file is empty: expected a line with the names of the columns" end
+    if number == 1 then first = first:gsub("^\239\187\191", "") end
     message = encoding_error(first)
     if message then return nil, message end
-  end
+    separator = separator or first:match '^"?[sS][eE][pP]=(.)"?$'
+  until not separator or number == 2
   separator = separator or separator_of(first)
-  local names, name_message = read_names(first, separator, next_line)
-  if not names then return nil, name_message end
+  local names
+  names, message = read_names(first, separator, next_line)
+  if not names then return nil, message end
   return names, function()
     local first_line, values, row_message
     repeat

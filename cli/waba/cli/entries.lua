@@ -16,8 +16,7 @@ function entries.show_depth(ctx, box)
   end)
 end
 
--- Refuses an empty --reason, which would match every entry. An empty --reason probably comes from an empty variable of a
--- script.
+-- Refuses an empty --reason, which would match every entry.
 function entries.check_reason(ctx, args)
   if args.reason == "" then ctx:wrong "--reason is empty: expected a part of the reason" end
 end
@@ -39,15 +38,14 @@ function entries.report_retry(ctx, args, count, err, noun)
   return entries.report(ctx, count, err, noun, "put back")
 end
 
--- Prints a count of entries, or the error: "3 events removed".
+-- Prints a text such as "3 events removed", or the error.
 function entries.report(ctx, count, err, noun, verb)
   return ctx:show(count and { count = count }, err, function()
     output.line(("%d %s%s %s"):format(count, noun, count == 1 and "" or "s", verb))
   end)
 end
 
--- Calls `drop`, which removes entries and returns their count. Without --yes, prints the question first, and calls `drop`
--- only if the user enters y.
+-- Calls `drop`, which removes entries and returns their count. Without --yes, the user must first enter y.
 function entries.remove(ctx, args, noun, question, drop)
   if not args.yes then
     io.stderr:write(question, " [y/N] ")

@@ -1,5 +1,4 @@
--- The kinds of events that `waba trigger` posts. A kind has the name of the handler that receives the event, or the name
--- of a field of account webhooks (cloud.md, section 4.9).
+-- The kinds of events that `waba trigger` posts, by the names of handlers or of account webhooks (cloud.md, section 4.9).
 
 local waba = require "waba"
 
@@ -18,7 +17,7 @@ local function media(kind, has_caption)
   end
 end
 
--- Sends a message of the business to the customer, and returns the id of the message. Some events are about such a message.
+-- Sends a message of the business, which some events are about. Returns the id of the message.
 local function send(client, to)
   local sent, err = client:send(to, waba.template { name = "trigger", language = "en" })
   return sent and sent.id, err
@@ -32,11 +31,19 @@ local function status(name)
   end
 end
 
--- Posts an account webhook. `value` is the value of the webhook's field, or a function that returns the value.
+-- The argument `value` of `of` and `change` may be a function, whose result for the options is then used.
+local function resolved(value, options)
+  return type(value) == "function" and value(options) or value
+end
+
+-- Calls a method of the emulator's customer.
+local function of(method, value)
+  return function(customer, options) return customer[method](customer, resolved(value, options)) end
+end
+
+-- Posts an account webhook. `value` is the value of the webhook's field.
 local function change(value)
-  return function(_, options, gateway, _, field)
-    return gateway:change(field, type(value) == "function" and value(options) or value)
-  end
+  return function(_, options, gateway, _, field) return gateway:change(field, resolved(value, options)) end
 end
 
 local function about_template(fields)
@@ -88,49 +95,39 @@ end
 
 ---@type waba.cli.EventKind[]
 event_kinds.list = {
-  { name = "text", about = "a text", make = function(customer, options)
-    return customer:text(options.text or "Hello")
-  end },
+  { name = "text", about = "a text", make = of("text", function(options) return options.text or "Hello" end) },
   { name = "image", about = "a picture", make = media("image", true) },
   { name = "video", about = "a video", make = media("video", true) },
   { name = "audio", about = "an audio file", make = media "audio" },
   { name = "voice", about = "a voice note", make = media "voice" },
   { name = "document", about = "a document", make = media("document", true) },
   { name = "sticker", about = "a sticker", make = media "sticker" },
-  { name = "location", about = "a place", make = function(customer)
-    return customer:location { latitude = 52.5163, longitude = 13.3777, name = "Brandenburg Gate" }
-  end },
-  { name = "contacts", about = "a contact card", make = function(customer)
-    return customer:contacts { { name = { formatted_name = "Ann Kern", first_name = "Ann" },
-      phones = { { phone = "+49 151 5550100" } } } }
-  end },
+  { name = "location", about = "a place",
+    make = of("location", { latitude = 52.5163, longitude = 13.3777, name = "Brandenburg Gate" }) },
+  { name = "contacts", about = "a contact card", make = of("contacts", {
+    { name = { formatted_name = "Ann Kern", first_name = "Ann" }, phones = { { phone = "+49 151 5550100" } } } }) },
   { name = "button", about = "a tap on a template's quick reply", make = function(customer, options)
     return customer:button(options.text or "Yes", "YES")
   end },
-  { name = "reply", about = "a tap on a reply button", make = function(customer, options)
-    return customer:reply { kind = "button", id = "yes", title = options.text or "Yes" }
-  end },
-  { name = "list", about = "a chosen row of a list", make = function(customer, options)
-    return customer:reply { kind = "list", id = "row-1", title = options.text or "Monday", description = "9:00" }
-  end },
-  { name = "flow", about = "the input of a flow", cloud = true, make = function(customer)
-    return customer:reply { kind = "flow", name = "flow", body = "Sent", data = { flow_token = "token", seat = "12A" } }
-  end },
-  { name = "order", about = "a cart of products", make = function(customer, options)
-    return customer:order { catalog_id = "4711", text = options.text, product_items = { { product_retailer_id = "SKU-1",
+  { name = "reply", about = "a tap on a reply button", make = of("reply", function(options)
+    return { kind = "button", id = "yes", title = options.text or "Yes" }
+  end) },
+  { name = "list", about = "a chosen row of a list", make = of("reply", function(options)
+    return { kind = "list", id = "row-1", title = options.text or "Monday", description = "9:00" }
+  end) },
+  { name = "flow", about = "the input of a flow", cloud = true,
+    make = of("reply", { kind = "flow", name = "flow", body = "Sent", data = { flow_token = "token", seat = "2A" } }) },
+  { name = "order", about = "a cart of products", make = of("order", function(options)
+    return { catalog_id = "4711", text = options.text, product_items = { { product_retailer_id = "SKU-1",
       quantity = 2, item_price = 9.5, currency = "EUR" } } }
-  end },
+  end) },
   { name = "reaction", about = "a reaction to a message", cloud = true, make = function(customer, _, _, client)
     local id, err = send(client, customer.number)
     if not id then return nil, err end
     return customer:reaction(id, "\240\159\145\141")
   end },
-  { name = "system", about = "a customer's new number", make = function(customer)
-    return customer:change_number "+49 151 5550199"
-  end },
-  { name = "unknown", about = "a message of a type that the API does not support", make = function(customer)
-    return customer:unknown()
-  end },
+  { name = "system", about = "a customer's new number", make = of("change_number", "+49 151 5550199") },
+  { name = "unknown", about = "a message of a type that the API does not support", make = of "unknown" },
   { name = "sent", about = "a status", make = status "sent" },
   { name = "delivered", about = "a status", make = status "delivered" },
   { name = "read", about = "a status", make = status "read" },
@@ -141,9 +138,8 @@ event_kinds.list = {
     if not id then return nil, err end
     return customer:delete(id)
   end },
-  { name = "error", about = "an error that belongs to no message", make = function(_, _, gateway)
-    return gateway:error {}
-  end },
+  { name = "error", about = "an error that belongs to no message",
+    make = function(_, _, gateway) return gateway:error {} end },
   { name = "echo", about = "a message written in the Business app", cloud = true, field = "smb_message_echoes",
     make = change(echo) },
   { name = "standby", about = "a message that another sender answers", cloud = true, make = change(standby) },
@@ -168,11 +164,5 @@ event_kinds.list = {
   { name = "business_capability_update", about = "the messaging limit", cloud = true,
     make = change { max_daily_conversations_per_business = "TIER_10K", max_phone_numbers_per_business = 20 } },
 }
-
-function event_kinds.find(name)
-  for _, kind in ipairs(event_kinds.list) do
-    if kind.name == name then return kind end
-  end
-end
 
 return event_kinds

@@ -1,5 +1,4 @@
--- The `waba` command: reads the arguments and runs one subcommand. Exit codes: 0 for success; 1 for an error of the
--- gateway, the network or the system; 2 for wrong use.
+-- The `waba` command: reads the arguments and runs one subcommand.
 
 local context = require "waba.cli.context"
 local numbers = require "waba.cli.numbers"
@@ -80,8 +79,7 @@ local function refuse(arguments, message, command)
   return code
 end
 
--- Returns the parsed arguments. For invalid arguments, returns nil, an error message, and the subcommand, such as "waba send
--- text".
+-- Returns the parsed arguments; or nil, an error message, and the subcommand, such as "waba send text".
 local function parse(parser, arguments)
   local error_message, command
   parser.error = function(current, message)
@@ -104,8 +102,8 @@ local function command_in(arguments)
   end
 end
 
--- Loads only the subcommand that `command_in` returns, because loading all subcommands is slow. If the parser then fails,
--- loads all subcommands: the argument that `command_in` found may be the value of an option.
+-- Loads only the subcommand of `command_in`, because loading all is slow. If the parser fails, loads all subcommands: the
+-- argument that `command_in` found may be the value of an option.
 local function parse_quickly(arguments)
   local name = command_in(arguments)
   if name == "send" then arguments = require("waba.cli.commands.send").prepare(arguments) end

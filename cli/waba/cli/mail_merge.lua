@@ -16,12 +16,6 @@ MailMerge.__index = MailMerge
 
 local mail_merge = {}
 
-local function split(text)
-  local list = {}
-  for name in (text .. ","):gmatch "([^,]*)," do list[#list + 1] = name:match "^%s*(.-)%s*$" end
-  return list
-end
-
 -- Splits texts "left=column".
 local function pairs_of(ctx, texts, what)
   local list = {}
@@ -33,32 +27,19 @@ local function pairs_of(ctx, texts, what)
   return list
 end
 
--- Returns the columns without a use, in order. The parameters of the body come from these columns if --body is missing.
-local function unused(columns, names)
-  local taken = { [columns.to] = true }
-  for _, use in ipairs { "key", "header", "header_image", "language" } do
-    if columns[use] then taken[columns[use]] = true end
-  end
-  for _, pair in ipairs(columns.buttons) do taken[pair[2]] = true end
-  local list = {}
-  for _, name in ipairs(names) do
-    if name ~= "" and not taken[name] then list[#list + 1] = name end
-  end
-  return list
-end
-
 local function assign(ctx, args, names)
-  local known = {}
+  local known, used = {}, {}
   for _, name in ipairs(names) do known[name] = name end
   local function column(name, what)
     if not known[name] then
       ctx:wrong(("%s: %s has no column %s%s"):format(what, args.file, name, option.suggestion(name, known)))
     end
+    used[name] = true
     return name
   end
   local columns = { to = column(args.to, "--to"), body = {}, named = {}, buttons = {} }
-  for use, what in pairs { key = "--key", header = "--header", header_image = "--header-image" } do
-    columns[use] = args[use] and column(args[use], what)
+  for _, use in ipairs { "key", "header", "header_image" } do
+    columns[use] = args[use] and column(args[use], "--" .. use:gsub("_", "-"))
   end
   columns.language = args.language:match "^@(.+)$"
   if columns.language then column(columns.language, "--language") end
@@ -72,9 +53,13 @@ local function assign(ctx, args, names)
     columns.named[i] = { pair[1], column(pair[2], "--named") }
   end
   if args.body then
-    for i, name in ipairs(split(args.body)) do columns.body[i] = column(name, "--body") end
-  elseif #columns.named == 0 then
-    columns.body = unused(columns, names)
+    for name in (args.body .. ","):gmatch "%s*([^,]-)%s*," do
+      columns.body[#columns.body + 1] = column(name, "--body")
+    end
+  elseif #columns.named == 0 then -- the columns without another use
+    for _, name in ipairs(names) do
+      if name ~= "" and not used[name] then columns.body[#columns.body + 1] = name end
+    end
   end
   if #columns.body > 0 and #columns.named > 0 then ctx:wrong "--body and --named can't be combined" end
   return columns

@@ -1,5 +1,4 @@
--- Functions for argparse that convert the value of an option to a number. For an invalid value, a function returns nil and
--- an error message.
+-- Functions for argparse that convert the value of an option to a number; nil and an error message for an invalid value.
 
 local numbers = {}
 

@@ -13,8 +13,7 @@ output.printable, output.one_line = printable.text, printable.line
 
 local EPIPE, EBADF = 32, 9 -- values of errno
 
--- Raises an error if writing has failed. Nothing is printed for this error if the reader of a pipe has ended, as in
--- `waba … | head`.
+-- Raises an error if writing has failed. The error is not printed if the reader of a pipe has ended (`waba … | head`).
 local function check_written(ok, message, code)
   if ok then return end
   broken = true
@@ -33,8 +32,8 @@ function output.is_broken()
   return broken
 end
 
--- Opens /dev/null for each standard stream that the shell has closed (`>&-`). Without this, a socket or a journal would get
--- the descriptor of the stream. Returns the files, which must stay open until the command ends.
+-- Opens /dev/null for each standard stream that the shell has closed (`>&-`), because a socket could get its descriptor.
+-- Returns the files, which must stay open until the command ends.
 function output.open_closed()
   local kept = {}
   for _, stream in ipairs { io.stdin, io.stdout, io.stderr } do
@@ -51,8 +50,7 @@ function output.paint(colour, text, descriptor)
   return "\27[" .. COLOURS[colour] .. "m" .. text .. "\27[0m"
 end
 
--- Copies a value for JSON. The copy has no functions and no metatables. NaN and infinity become null. Bytes that are not
--- UTF-8 become U+FFFD.
+-- Copies a value for JSON, without functions. NaN and infinity become null, and bytes that are not UTF-8 become U+FFFD.
 local function plain(value)
   local kind = type(value)
   if kind == "string" then return printable.utf8(value, "\239\191\189") end
@@ -79,8 +77,7 @@ function output.list(list)
   return #list > 0 and list or EMPTY_LIST
 end
 
--- Returns a list of all items of an iterator such as `client.templates:each`. Returns nil and the error if a page could not
--- be fetched.
+-- Returns a list of all items of an iterator such as `client.templates:each`, or nil and an error.
 function output.collect(next_item)
   local list = {}
   for item, err in next_item do

@@ -6,8 +6,6 @@ local output = require "waba.cli.output"
 local Screen = {}
 Screen.__index = Screen
 
-local screen = {}
-
 -- Control sequences of xterm. ENTER selects the alternate screen, and hides the cursor; LEAVE selects the normal screen.
 local ENTER, LEAVE = "\27[?1049h\27[?25l\27[?7l", "\27[?7h\27[?25h\27[?1049l"
 local HOME, CLEAR_LINE, CLEAR_BELOW = "\27[H", "\27[2K", "\r\n\27[J"
@@ -20,19 +18,6 @@ local function settings()
   local text = pipe:read "*l"
   pipe:close()
   return text and text:match "^[%w:=]+$"
-end
-
---- Opens the screen. A signal such as SIGTERM then makes `read` return "end", so that the program can restore the
---- terminal before it ends.
----@return table|nil  nil: standard input and output are not a terminal with control sequences
-function screen.open()
-  if not (core.is_terminal(0) and core.is_terminal(1)) or os.getenv "TERM" == "dumb" then return nil end
-  local saved = settings()
-  if not saved then return nil end
-  core.hold_interrupt(true)
-  os.execute("stty " .. KEYS)
-  output.write(ENTER)
-  return setmetatable({ saved = saved }, Screen)
 end
 
 function Screen:size() -- luacheck: no self
@@ -64,4 +49,14 @@ function Screen:close()
   core.hold_interrupt(false)
 end
 
-return screen
+--- Opens the screen. SIGTERM then makes `read` return "end", so that the program can restore the terminal.
+---@return table|nil  nil: standard input and output are not a terminal with control sequences
+return function()
+  if not (core.is_terminal(0) and core.is_terminal(1)) or os.getenv "TERM" == "dumb" then return nil end
+  local saved = settings()
+  if not saved then return nil end
+  core.hold_interrupt(true)
+  os.execute("stty " .. KEYS)
+  output.write(ENTER)
+  return setmetatable({ saved = saved }, Screen)
+end

@@ -1,5 +1,4 @@
--- Reads the figures of an inbox or an outbox from its store, and does not change the store. The figures are the number of
--- waiting entries, the conversations, the errors, and the rates at which entries came and left in the last minute.
+-- Reads the numbers of entries, the conversations, the errors and the rates of an inbox or an outbox from its store.
 
 local core = require "waba.core"
 local entries = require "waba.outbox.entry"
@@ -9,8 +8,6 @@ local MINUTE = 60 -- seconds over which the rates are counted
 
 local Figures = {}
 Figures.__index = Figures
-
-local store_figures = {}
 
 ---@class waba.cli.StoreLook
 ---@field depth integer       entries that wait or are taken
@@ -90,12 +87,6 @@ local function summarise(self, look, rows, dead)
   end)
 end
 
-local function ids_of(rows)
-  local ids = {}
-  for _, row in ipairs(rows) do ids[row.id] = true end
-  return ids
-end
-
 local function count_absent(ids, others)
   local count = 0
   for id in pairs(ids) do
@@ -107,7 +98,8 @@ end
 -- Adds the rates of entries that came and left, from the differences between the snapshots of the last minute. An entry
 -- that came and left between two snapshots is not counted.
 local function add_rates(self, look, rows)
-  local ids, now = not look.is_cut and ids_of(rows) or nil, core.clock()
+  local ids, now = not look.is_cut and {} or nil, core.clock()
+  for _, row in ipairs(ids and rows or {}) do ids[row.id] = true end
   if not ids or not self.ids then self.steps = {} end
   if ids and self.ids then
     self.steps[#self.steps + 1] = {
@@ -144,8 +136,6 @@ function Figures:look()
   return look
 end
 
-function store_figures.new(box, is_outbox)
+return function(box, is_outbox)
   return setmetatable({ box = box, is_outbox = is_outbox, steps = {} }, Figures)
 end
-
-return store_figures

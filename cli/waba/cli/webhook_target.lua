@@ -1,5 +1,4 @@
--- Posts webhook bodies to a program that receives webhooks. Options of the command line set the URL, the credentials and
--- the signature.
+-- Posts webhook bodies to a program, with the URL, the credentials and the signature of the command line.
 
 local core = require "waba.core"
 local transports = require "waba.transport"

@@ -1,7 +1,5 @@
 -- Compares the bodies of a message for both hostings, and describes each field that differs.
 
-local difference = {}
-
 -- Each row has a pattern for the path of a field, and the description of the difference. The first row whose pattern
 -- matches is used. A field is not reported if its row has no description.
 -- REMOVED: fields of the On-Premise body only. ADDED: fields of the Cloud body only. CHANGED: fields with two values.
@@ -79,7 +77,7 @@ end
 ---@param after table   the body on Cloud hosting
 ---@param lacking waba.migrate.Lack[]  fields that the report already has, and that the result leaves out
 ---@return waba.migrate.Change[]
-function difference.of(before, after, lacking)
+return function(before, after, lacking)
   local found = { skipped = {} }
   for _, item in ipairs(lacking) do found.skipped[item.path] = true end
   if before.hsm ~= nil and after.template ~= nil then
@@ -92,5 +90,3 @@ function difference.of(before, after, lacking)
   found.skipped = nil
   return found
 end
-
-return difference

@@ -1,5 +1,4 @@
--- Divides the body of a request that sends a message, for either hosting. The parts are the message in the form of a
--- builder, the recipient, and the options of `client:send`.
+-- Divides the body of a request of either hosting into a message, a recipient, and the options of `client:send`.
 
 local core = require "waba.core"
 

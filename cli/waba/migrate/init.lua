@@ -1,10 +1,9 @@
--- `waba.migrate`: converts messages and stored requests from On-Premise hosting to Cloud hosting, and lists the
--- differences.
+-- `waba.migrate`: converts messages and stored requests from On-Premise hosting to Cloud hosting.
 
 local errors = require "waba.errors"
 local entries = require "waba.migrate.entry"
 local report = require "waba.migrate.report"
-local summaries = require "waba.migrate.summary"
+local new_summary = require "waba.migrate.summary"
 local text = require "waba.migrate.text"
 
 local migrate = {}
@@ -84,7 +83,7 @@ function migrate.scan(path, fn)
   local file, message = path, nil
   if is_own then file, message = io.open(path, "rb") end
   if not file then return nil, errors.invalid("path", "path can't be read: " .. message) end
-  local summary, state, number = summaries.new(), { file = file, block = "", from = 1 }, 0
+  local summary, state, number = new_summary(), { file = file, block = "", from = 1 }, 0
   for bytes, is_too_long in next_line, state do
     number = number + 1
     if number == 1 then bytes = bytes:gsub("^\239\187\191", "") end -- a byte order mark

@@ -3,8 +3,6 @@
 
 local builders = require "waba.message"
 
-local older_forms = {}
-
 local function is_table(value)
   return type(value) == "table"
 end
@@ -84,7 +82,7 @@ end
 --- Converts a message to the current form, and returns it.
 ---@param message waba.Message  the function changes this table
 ---@param lacking waba.migrate.Lack[]  the list to which the fields without a counterpart are added
-function older_forms.modernize(message, lacking)
+return function(message, lacking)
   if message.type == "hsm" then message = modernize_hsm(message, lacking) end
   if message.type == "template" then return modernize_template(message) end
   -- older programs may have written a single card instead of a list
@@ -93,5 +91,3 @@ function older_forms.modernize(message, lacking)
   end
   return message
 end
-
-return older_forms

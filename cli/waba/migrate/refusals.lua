@@ -1,10 +1,7 @@
 -- Lists the fields of a message that violate the rules of Cloud hosting. A check finds only the first error, so each
--- invalid field is removed or replaced before the next check. A field that can't be removed or replaced ends the
--- search.
+-- invalid field is removed or replaced before the next check.
 
 local schema = require "waba.schema"
-
-local refusals = {}
 
 -- Patterns for the paths of fields that are removed from a message, each with the advice in the report.
 local REMOVABLE = {
@@ -18,8 +15,7 @@ local REMOVABLE = {
 local MEDIA_ID = "^.*%f[%a](%a+)%.id$"
 local MEDIA = { image = true, video = true, audio = true, document = true, sticker = true, gif = true }
 
--- The largest number of listed errors. It is larger than the number of contact cards in a message, which may all be wrong.
-local MOST = 300
+local MOST = 300 -- listed errors; a message has fewer contact cards
 
 -- Returns the table with the field at a path such as "contacts[1].ims", and the name of the field.
 local function place_of(message, path)
@@ -62,7 +58,7 @@ end
 ---@param message waba.Message  the function removes the fields without a counterpart
 ---@param lacking waba.migrate.Lack[]  the list to which the errors are added
 ---@return boolean is_valid  true: the changed message can be sent
-function refusals.collect(message, lacking)
+return function(message, lacking)
   local is_valid = true
   for _ = 1, MOST do
     local valid, err = schema.check(message, "cloud")
@@ -74,5 +70,3 @@ function refusals.collect(message, lacking)
   end
   return false
 end
-
-return refusals

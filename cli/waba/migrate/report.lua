@@ -1,13 +1,12 @@
--- Converts one message to the bodies of both hostings, and lists the fields that change and the fields without a
--- counterpart.
+-- Converts a message to the bodies of both hostings, and lists changed fields and fields without a counterpart.
 
 local cloud = require "waba.hosting.cloud"
-local difference = require "waba.migrate.difference"
+local differences = require "waba.migrate.difference"
 local errors = require "waba.errors"
-local older_forms = require "waba.migrate.older_forms"
+local modernize = require "waba.migrate.older_forms"
 local on_premise = require "waba.hosting.on_premise"
 local recipient = require "waba.recipient"
-local refusals = require "waba.migrate.refusals"
+local collect_refusals = require "waba.migrate.refusals"
 local schema = require "waba.schema"
 local stored = require "waba.migrate.stored"
 
@@ -38,7 +37,7 @@ local OPTIONS = {
 }
 
 local function render_cloud(read, message, lacking)
-  local is_valid = refusals.collect(message, lacking) and not read.is_lost
+  local is_valid = collect_refusals(message, lacking) and not read.is_lost
   if type(message.type) ~= "string" then return nil, false end
   local body, err = encode(cloud, read, message, { validate = true }, read.options)
   if body then return body, is_valid end
@@ -82,9 +81,9 @@ function report.message(source)
   -- a change in the body for one hosting must not appear in the body for the other hosting
   local before = is_stored(body) and stored.copy(body) or stored.copy(made.on_premise or body)
   made.on_premise = made.on_premise and stored.copy(made.on_premise)
-  local message = older_forms.modernize(read.message, made.lacking)
+  local message = modernize(read.message, made.lacking)
   local after, is_valid = render_cloud(read, message, made.lacking)
-  made.changes = after and difference.of(before, after, made.lacking) or {}
+  made.changes = after and differences(before, after, made.lacking) or {}
   made.cloud = is_valid and after or nil
   return made
 end

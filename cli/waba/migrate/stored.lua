@@ -1,5 +1,4 @@
--- Reads the stored body of a request to POST /v1/messages, or a message from a builder. Lists the fields without a
--- counterpart on Cloud hosting.
+-- Reads the stored body of a request to POST /v1/messages, or a message from a builder.
 
 local core = require "waba.core"
 local envelope = require "waba.migrate.envelope"

@@ -3,8 +3,6 @@
 local Summary = {}
 Summary.__index = Summary
 
-local summary = {}
-
 -- The largest number of fields, and of message types, that a summary counts separately.
 local MOST_PLACES = 500
 
@@ -27,13 +25,6 @@ local MOST_PLACES = 500
 ---@field types table<string, integer>  the number of messages by type
 ---@field changes waba.migrate.Place[]  the fields that change, the most frequent field first
 ---@field lacks waba.migrate.Place[]    the fields without a counterpart, the most frequent field first
-
-function summary.new()
-  return setmetatable({
-    lines = 0, messages = 0, requests = 0, broken = 0, changed = 0, lacking = 0, types = {}, type_count = 0,
-    changes = { list = {}, by_path = {} }, lacks = { list = {}, by_path = {} },
-  }, Summary)
-end
 
 -- Returns the name under which a field is counted. The name of a field of a request contains the endpoint instead of the
 -- path, because the path contains ids.
@@ -99,4 +90,9 @@ function Summary:result()
   }
 end
 
-return summary
+return function()
+  return setmetatable({
+    lines = 0, messages = 0, requests = 0, broken = 0, changed = 0, lacking = 0, types = {}, type_count = 0,
+    changes = { list = {}, by_path = {} }, lacks = { list = {}, by_path = {} },
+  }, Summary)
+end

@@ -1,5 +1,4 @@
--- Compares template messages with the template's definition, and reports all errors (cloud.md, sections 2.18 and 5.4;
--- on-premise.md, section 9.4).
+-- Compares template messages with definitions (cloud.md, sections 2.18 and 5.4; on-premise.md, section 9.4).
 
 local errors = require "waba.errors"
 local option = require "waba.option"
@@ -31,12 +30,11 @@ definition.BUTTONS = {
 
 local HEADERS, BUTTONS = definition.HEADERS, definition.BUTTONS
 
--- The largest number of characters of each text with its values, and of the code of an authentication template (cloud.md,
--- sections 2.18 and A). `body_alone` is the limit for the body of a template without other components.
+-- The largest numbers of characters (cloud.md, sections 2.18 and A). `body_alone`: a body without other components. `code`:
+-- the code of an authentication template.
 local MOST = { header = 60, body = 1024, body_alone = 32768, url = 2000, code = 15 }
 
--- Returns the position of a placeholder such as {{1}}; nil for a name. A number of more than three digits is a name: the
--- checks go through all positions up to the largest, so a huge number would take too long.
+-- Returns the position of a placeholder such as {{1}}; nil for a name, and for a number that is too large to check.
 local function position_of(name)
   return #name <= 3 and name:find "^%d+$" and tonumber(name) or nil
 end

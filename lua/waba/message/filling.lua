@@ -10,8 +10,7 @@ local is_table, upper = parts.is_table, parts.upper
 
 local filling = {}
 
--- The fields of the argument `values` that are not the values of placeholders. `body` and `code` need no entry: if one of
--- them is set, the values of placeholders are not read.
+-- The fields of `values` that are never the values of placeholders.
 local RESERVED = {
   header = true, buttons = true, cards = true, limited_time_offer = true, tap_target_configuration = true,
 }
@@ -47,8 +46,8 @@ local function body_of(defined, values, taken, code)
   return next(body) ~= nil and body or nil
 end
 
--- Returns the values of the buttons in the order of the definition, with false for a button without a value. The keys of
--- `values.buttons` are the positions or the texts of buttons.
+-- Returns the values of the buttons in order, with false for a button without a value. The keys of `values.buttons` are
+-- the positions or the texts of buttons.
 local function buttons_of(defined, values, code, found, path)
   local known, positions, given = definition.tables(defined and defined.buttons), {}, {}
   for i, button in ipairs(known) do positions[tostring(button.text)] = i end

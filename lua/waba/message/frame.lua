@@ -1,5 +1,4 @@
--- Builds the outer object ("frame") of interactive messages: type, header, body, footer, action. The functions of this file
--- move the fields of a builder's argument into the frame, the action, or the parameters of the action.
+-- Builds the outer object ("frame") of interactive messages: type, header, body, footer, action.
 
 local parts = require "waba.message.parts"
 

@@ -17,8 +17,7 @@ local MODULES = {
   requests = {
     "cta_url", "flow", "location_request", "address", "request_contact_info", "voice_call", "call_permission",
   },
-  template = { "template", "currency", "date_time" },
-  hsm = { "hsm" },
+  template = { "template", "currency", "date_time", "hsm" },
 }
 
 local module_of = {} -- the name of the module of each builder

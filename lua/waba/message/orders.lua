@@ -9,8 +9,7 @@ local copy, each, is_table, with_strings = parts.copy, parts.each, parts.is_tabl
 local builders = {}
 local orders = { builders = builders }
 
--- Converts `amount_1000` to `value` and `offset`. Keeps an amount_1000 that is not a multiple of 10, which schema.lua
--- reports.
+-- Converts `amount_1000` to `value` and `offset`. schema.lua reports an amount_1000 that is not a multiple of 10.
 local function amount(value)
   local result = copy(value)
   if not is_table(result) then return result end

@@ -1,5 +1,4 @@
--- Functions that several builders use: copies, identifiers as strings, lists with gaps, headers, products. The functions
--- return a value of an unexpected type unchanged, and never raise an error.
+-- Functions of several builders. They never raise an error, and return a value of an unexpected type unchanged.
 
 local digits = require "waba.digits"
 
@@ -22,8 +21,7 @@ function parts.copy(value)
   return result
 end
 
--- Converts a number to the string that the platform expects: 5 becomes "5", never "5.0". Keeps a number that may have
--- lost digits, which schema.lua refuses.
+-- Converts a number to a string: 5 to "5", never "5.0". Keeps a number that may have lost digits, which schema.lua refuses.
 function parts.wire_string(value)
   return type(value) == "number" and digits(value) or value
 end
@@ -47,8 +45,7 @@ end
 
 local with_strings = parts.with_strings
 
--- Returns the highest position in a list: 3 for `{ "Eva", nil, "Berlin" }`, for which # may return 1. Ignores positions
--- above 256, which no message can have.
+-- Returns the highest position in a list, at most 256: 3 for `{ "Eva", nil, "Berlin" }`, for which # may return 1.
 function parts.positions(list)
   local top = 0
   for key in pairs(list) do

@@ -120,8 +120,7 @@ local function advance(state, text, position, character, point)
   state.before, state.point = character, point
 end
 
--- Returns the position at which a piece of `max` characters is cut: the best position in the second half of the piece, or
--- else the best position in the whole piece.
+-- Returns the best position for a cut in the second half of a piece, or else the best position in the whole piece.
 local function best_end(ends, lengths, max)
   for kind = PARAGRAPH, WORD do
     if ends[kind] and lengths[kind] * 2 >= max then return ends[kind] end

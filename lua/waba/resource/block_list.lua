@@ -33,8 +33,7 @@ local function read_user(item)
   }
 end
 
--- Adds the users of a response item to a list. The platform documents two forms of an item: a user, and an object with a
--- list of users.
+-- A response item is a user, or an object with a list of users: the platform documents both forms.
 local function add_users(users, item)
   local inner = values.dig(item, "block_users")
   for _, user in ipairs(type(inner) == "table" and inner or { item }) do users[#users + 1] = read_user(user) end

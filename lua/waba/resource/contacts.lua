@@ -23,8 +23,7 @@ local BLOCK = { is = "object", fields = { reason = { is = "string", characters =
 
 local normalize, text = recipient.normalize, values.some_text
 
--- Returns the phone numbers in the gateway's form. Also returns a table that has, for each of these numbers, the number as
--- the caller has passed it.
+-- Returns the phone numbers in the gateway's form, and a table from this form to the form in the argument.
 local function encode_numbers(numbers)
   if numbers[1] == nil then
     return nil, errors.invalid("contacts", "contacts is empty; at least 1 number is needed")

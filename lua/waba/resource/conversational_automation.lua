@@ -1,5 +1,4 @@
--- The elements that WhatsApp shows in a chat: ice breakers (prompts), commands and the welcome message. They are at
--- /conversational_automation (Cloud hosting only; cloud.md, section 8.5).
+-- Ice breakers, commands and welcome messages in chats: /conversational_automation (Cloud hosting; cloud.md, section 8.5).
 
 local outcome = require "waba.resource.outcome"
 local json_body = require "waba.hosting.json_body"

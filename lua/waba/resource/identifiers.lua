@@ -4,7 +4,7 @@ local errors = require "waba.errors"
 
 local identifiers = {}
 
-local EXACT = 9007199254740992 -- a double above 2^53 may have lost digits
+local EXACT = 9007199254740992 -- 2^53; a larger double may have lost digits
 
 function identifiers.one(value, path)
   if type(value) == "number" then

@@ -17,8 +17,7 @@ function outcome.incomplete(response, absent, expected, maybe_sent)
   }
 end
 
--- Converts an error of kind "not_found" to an empty response, because the gateways return this error if a value was never
--- set.
+-- Converts the error for a value that was never set, of kind "not_found", to an empty response.
 function outcome.or_empty(json, response)
   if json == nil and response.kind == "not_found" then return {}, response end
   return json, response

@@ -39,8 +39,7 @@ function phone_number.verify(client, expected)
   }
 end
 
--- Checks the number of the API key before a request, if the client has the option `expect_number`. The result of a check is
--- kept, except if the request for the number has failed.
+-- Checks the number of the API key before the first request of a client with the option `expect_number`.
 function phone_number.ensure(client)
   if not client.expected_number or client.number_verified then return true end
   if client.wrong_number then return nil, client.wrong_number end

@@ -1,5 +1,4 @@
--- QR codes and short links that open a chat with a text to send: /message_qrdls (Cloud hosting only; cloud.md, section
--- 8.6).
+-- QR codes and short links that open a chat with a text: /message_qrdls (Cloud hosting only; cloud.md, section 8.6).
 
 local outcome = require "waba.resource.outcome"
 local values = require "waba.hosting.values"

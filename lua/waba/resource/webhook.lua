@@ -1,5 +1,4 @@
--- The URLs to which the gateway posts webhooks. Both hostings have a URL for the phone number; Cloud hosting also has a
--- URL for the account, and further destinations.
+-- The URLs to which the gateway posts webhooks: of the phone number; on Cloud hosting, also of the account, and further ones.
 
 local core = require "waba.core"
 local outcome = require "waba.resource.outcome"
@@ -27,8 +26,7 @@ local function read_address(json)
   return { url = values.some_text(values.dig(json, "url")), headers = headers }
 end
 
--- Returns the headers, with a header for Basic authentication from `user` and `password`. `at` is the beginning of each
--- path in errors.
+-- Returns the headers, including Authorization. `at` is the beginning of each path in errors: "destinations[1].".
 local function encode_headers(options, at)
   local headers, has_authorization = {}, false
   for name, value in pairs(options.headers or {}) do
@@ -56,8 +54,7 @@ local function encode_headers(options, at)
   return headers
 end
 
--- Returns an error text for a URL that the gateway refuses. Accepts any URL on loopback, because only an emulator can
--- post to it.
+-- Returns an error text for a URL that the gateway refuses. A URL on loopback is for an emulator, which accepts any URL.
 local function check_url(url, origin, rules)
   if not rules then return nil end
   local host = origin:match("^%a+://(%[.-%])") or origin:match("^%a+://([^:]+)")
@@ -71,7 +68,6 @@ local function check_url(url, origin, rules)
   end
 end
 
--- Returns the body of a request that sets a URL. `at` is the beginning of each path in errors: "destinations[1].".
 local function encode_address(client, options, at)
   at = at or ""
   local path = at .. "url"
@@ -158,8 +154,6 @@ function Webhook:set_account(options)
   return outcome.success(self.client:call("set_account_webhook", { json = body }))
 end
 
-local MOST_DESTINATIONS = 3
-
 --- A further URL to which the gateway posts a phone number's webhooks after the webhook URL has responded with 200.
 ---@class waba.WebhookDestination : waba.WebhookAddress
 ---@field name string  unique among the destinations of the number
@@ -203,9 +197,8 @@ local function encode_destination(self, options, at)
 end
 
 local function encode_destinations(self, list)
-  if #list > MOST_DESTINATIONS and self.client.validate then
-    return nil, errors.invalid("destinations", ("destinations has %d elements; at most %d are allowed"):format(#list,
-      MOST_DESTINATIONS))
+  if #list > 3 and self.client.validate then
+    return nil, errors.invalid("destinations", ("destinations has %d elements; at most 3 are allowed"):format(#list))
   end
   local bodies, seen = {}, {}
   for i, options in ipairs(list) do

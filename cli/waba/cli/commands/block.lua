@@ -17,9 +17,9 @@ local function label(user)
   return user.input or user.wa_id or user.user_id or "?"
 end
 
-local function show_result(result)
+local function show_result(result, text)
   local rows = {}
-  for _, user in ipairs(result.users) do rows[#rows + 1] = { { text = result.text, colour = "good" }, label(user) } end
+  for _, user in ipairs(result.users) do rows[#rows + 1] = { { text = text, colour = "good" }, label(user) } end
   for _, user in ipairs(result.failed) do
     rows[#rows + 1] = { { text = "failed", colour = "bad" }, label(user), user.error and user.error.message or "" }
   end
@@ -48,9 +48,8 @@ local function change(ctx, args)
   local result, err
   if args.remove then result, err = list:unblock(users) else result, err = list:block(users) end
   if not result then return ctx:fail(err) end
-  local text = args.remove and "unblocked" or "blocked"
   ctx:show({ users = plain(result.users), failed = plain(result.failed) }, nil, function()
-    show_result { users = result.users, failed = result.failed, text = text }
+    show_result(result, args.remove and "unblocked" or "blocked")
   end)
   return #result.failed > 0 and 1 or 0
 end

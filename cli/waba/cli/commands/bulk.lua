@@ -126,17 +126,13 @@ function Run:report_result(key, sent, err, to)
   end
 end
 
-function Run:fails_alike()
-  if self.args.yes or self.is_confirmed or self.results < SAME_ERRORS then return false end
-  return self.last_err ~= nil and self.same
-end
-
 function Run:must_stop()
   if not self.is_stopping and core.interrupted() then
     self.is_stopping = true -- the journal is complete, so a second signal may end the process at once
     io.stderr:write "\nstopping after the messages in flight\n"
   end
-  return self.is_stopping or self:fails_alike()
+  local is_alike = self.results >= SAME_ERRORS and self.last_err ~= nil and self.same
+  return self.is_stopping or is_alike and not self.args.yes and not self.is_confirmed
 end
 
 -- Sends the rows whose results are not in the journal. `again` is true in the second call of `Run:send` in a run.
@@ -156,8 +152,7 @@ function Run:send(again)
   return summary, err
 end
 
--- Adds the summaries of two calls of `Run:send`. The summary of the second call counts the results of the first call as
--- `skipped`.
+-- Adds the summaries of two calls of `Run:send`. The second summary counts the results of the first call as `skipped`.
 local function add_up(first, second)
   local settled = first.sent + first.failed + first.maybe_sent
   return {

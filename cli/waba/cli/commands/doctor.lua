@@ -1,5 +1,4 @@
--- waba doctor: checks key, hosting, number, webhook, health and clock. Prints one line for each check, with advice if
--- the check has failed.
+-- waba doctor: checks key, hosting, number, webhook, health and clock, and prints advice for each failed check.
 
 local core = require "waba.core"
 local loopback = require "waba.loopback"

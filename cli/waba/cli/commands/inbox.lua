@@ -1,5 +1,4 @@
--- waba inbox: lists and removes the waiting events and the dead letters of an inbox, and returns dead letters to the
--- queue.
+-- waba inbox: lists and removes waiting events and dead letters of an inbox, or returns dead letters to the queue.
 
 local entries = require "waba.cli.entries"
 local inbox_place = require "waba.cli.inbox_place"

@@ -141,8 +141,7 @@ local function printer(ctx, args)
   return show
 end
 
--- Headers that are not forwarded: headers of one connection (RFC 9110, section 7.6.1), and headers that the transport
--- writes.
+-- Headers that are not forwarded: those of a connection (RFC 9110, section 7.6.1), and those that the transport writes.
 local OWN = {
   connection = true, ["keep-alive"] = true, te = true, trailer = true, ["transfer-encoding"] = true, upgrade = true,
   host = true, ["content-length"] = true, ["content-type"] = true, ["accept-encoding"] = true, expect = true,
@@ -156,8 +155,7 @@ local function forwarded_headers(headers)
   return kept
 end
 
--- Returns a function that appends a webhook to a file, as a line with the time, the path and the body. The headers are
--- left out, because headers may contain secrets.
+-- Returns a function that appends a webhook to a file, without its headers, because headers may contain secrets.
 local function open_record(ctx, path)
   local file, message = core.append(path)
   if not file then ctx:wrong(("--record: can't write %s: %s"):format(path, tostring(message))) end
@@ -190,8 +188,7 @@ local function forward(ctx, receiver, args)
   end
 end
 
--- Returns true if the receiver accepts webhooks without credentials. An address that other machines can reach requires
--- credentials or --open.
+-- An address that other machines can reach requires credentials or --open.
 local function is_open(ctx, args)
   if args.user or args.signed then return nil end
   if not loopback.is_host(args.host) and not args.open then

@@ -14,8 +14,7 @@ local function add(parser)
   down:argument("id", "Its id.")
   down:argument("file", 'The file to write; "-": standard output.')
   down:option("--sha256", "The expected SHA-256 digest."):argname "<hex>"
-  local rm = command:command("rm", "Delete a file.")
-  rm:argument("id", "Its id.")
+  command:command("rm", "Delete a file."):argument("id", "Its id.")
 end
 
 local actions = {}
@@ -25,8 +24,7 @@ function actions.up(ctx, args)
   return ctx:show(uploaded, err, function(result) output.line(output.printable(result.id)) end)
 end
 
--- Returns a sink that writes to a device such as /dev/stdout. The option `file` of a download would replace the device by
--- a file.
+-- Returns a sink that writes to a device such as /dev/stdout, which the option `file` of a download would replace.
 local function open_device(ctx, path)
   local device, message = io.open(path, "wb")
   if not device then ctx:wrong("can't write to " .. message) end

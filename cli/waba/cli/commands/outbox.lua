@@ -1,5 +1,4 @@
--- waba outbox: counts the waiting messages of an outbox; lists and removes dead letters, or returns dead letters to the
--- queue.
+-- waba outbox: counts the waiting messages of an outbox; lists and removes dead letters, or returns them to the queue.
 
 local entries = require "waba.cli.entries"
 local inbox_place = require "waba.cli.inbox_place"

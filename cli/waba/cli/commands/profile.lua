@@ -7,8 +7,7 @@ local FIELDS = { "address", "description", "email", "vertical" }
 local function add(parser)
   local command = parser:command("profile", "Show and set the public profile of the number."):command_target "action"
   command:command("show", "Show the about text and the business profile.")
-  local about = command:command("about", "Show or set the about text.")
-  about:argument("text", "The new text."):args "?"
+  command:command("about", "Show or set the about text."):argument("text", "The new text."):args "?"
   local business = command:command("business", "Show or set the business profile.")
   for _, name in ipairs(FIELDS) do
     business:option("--" .. name, ("The %s; an empty one clears it."):format(name)):argname "<text>"

@@ -12,8 +12,7 @@ local function add(parser)
     action:argument("text", "The prefilled text of the customer's message.")
     action:option("--image", "Also create an image of the code: png or svg."):argname "<form>":choices { "png", "svg" }
   end
-  local delete = command:command("delete", "Delete a code; printed copies and links stop working.")
-  delete:argument("code", "The code.")
+  command:command("delete", "Delete a code; printed copies and links stop working."):argument("code", "The code.")
 end
 
 local function show_code(code)

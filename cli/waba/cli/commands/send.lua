@@ -66,8 +66,7 @@ local function send_options(args, options)
   return next(options) ~= nil and options or nil
 end
 
--- Returns the message in a request body for either hosting, and the other parts of the body. Keeps unknown fields in the
--- message.
+-- Returns the message in a request body for either hosting, with unknown fields, and the other parts of the body.
 local function neutral(body)
   local parts = envelope.part(body)
   for _, name in ipairs(parts.unknown) do parts.message[name] = body[name] end

@@ -1,5 +1,4 @@
--- waba templates: lists, shows, creates and deletes message templates. Writes definitions of templates to files, and
--- compares the files with the gateway.
+-- waba templates: lists, shows, creates and deletes templates, and compares files of definitions with the gateway.
 
 local canonical = require "waba.canonical"
 local definitions = require "waba.resource.templates.definitions"
@@ -8,19 +7,16 @@ local output = require "waba.cli.output"
 
 local function add(parser)
   local command = parser:command("templates", "List, show, create and delete templates."):command_target "action"
-  local list = command:command("list", "List all templates.")
-  list:option("--status", "List only templates with this status."):argname "<status>"
-  local show = command:command("show", "Show one template in all its languages.")
-  show:argument("name", "Its name.")
-  local pull = command:command("pull", "Write the definition of each template to a file.")
-  pull:argument("folder", "The folder; the files are NAME.LANGUAGE.json.")
-  local check = command:command("check", "Compare files of pull with the gateway.")
-    :epilog "Exit code 1 when a template differs, is missing, or has no file."
-  check:argument("folder", "The folder.")
-  local create = command:command("create", "Submit a template for review.")
-  create:argument("file", 'A file with the template in the JSON of the platform; "-": standard input.')
-  local rm = command:command("rm", "Delete a template in all its languages.")
-  rm:argument("name", "Its name.")
+  command:command("list", "List all templates.")
+    :option("--status", "List only templates with this status."):argname "<status>"
+  command:command("show", "Show one template in all its languages."):argument("name", "Its name.")
+  command:command("pull", "Write the definition of each template to a file.")
+    :argument("folder", "The folder; the files are NAME.LANGUAGE.json.")
+  command:command("check", "Compare files of pull with the gateway.")
+    :epilog "Exit code 1 when a template differs, is missing, or has no file.":argument("folder", "The folder.")
+  command:command("create", "Submit a template for review.")
+    :argument("file", 'A file with the template in the JSON of the platform; "-": standard input.')
+  command:command("rm", "Delete a template in all its languages."):argument("name", "Its name.")
 end
 
 local function collect(ctx, options)

@@ -4,8 +4,8 @@ local core = require "waba.core"
 local inbox_place = require "waba.cli.inbox_place"
 local numbers = require "waba.cli.numbers"
 local output = require "waba.cli.output"
-local screen = require "waba.cli.screen"
-local store_figures = require "waba.cli.store_figures"
+local open_screen = require "waba.cli.screen"
+local new_figures = require "waba.cli.store_figures"
 
 local function add(parser)
   local command = parser:command("top", "Show what waits in an inbox and an outbox, and what fails, on a live screen.")
@@ -207,12 +207,12 @@ local function run(ctx, args)
     ctx:wrong "expected --sqlite FILE, --outbox FILE or --redis URL"
   end
   if args.sqlite or args.redis then
-    state.inbox = store_figures.new(inbox_place.open(ctx, args), false)
+    state.inbox = new_figures(inbox_place.open(ctx, args), false)
   end
   local outbox = inbox_place.open_outbox(ctx, args)
-  if outbox then state.outbox = store_figures.new(outbox, true) end
+  if outbox then state.outbox = new_figures(outbox, true) end
   if #args.campaign > 0 and not outbox then ctx:wrong "--campaign needs an outbox: expected --outbox or --redis" end
-  local display = not args.once and not ctx.json and screen.open()
+  local display = not args.once and not ctx.json and open_screen()
   local ran, code
   if display then
     ran, code = xpcall(show_live, require("waba.cli.context").message_handler, display, state, args.interval)

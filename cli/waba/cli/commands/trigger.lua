@@ -33,11 +33,11 @@ end
 
 local function kind_of(ctx, name, hosting)
   if not name then ctx:wrong "a kind of event is missing: waba trigger --list lists them" end
-  local kind = event_kinds.find(name)
+  local known = {}
+  for _, kind in ipairs(event_kinds.list) do known[kind.name] = kind end
+  local kind = known[name]
   if not kind then
-    local names = {}
-    for _, one in ipairs(event_kinds.list) do names[one.name] = true end
-    ctx:wrong(("there is no kind %s%s: waba trigger --list lists them"):format(name, option.suggestion(name, names)))
+    ctx:wrong(("there is no kind %s%s: waba trigger --list lists them"):format(name, option.suggestion(name, known)))
   end
   if kind.cloud and hosting ~= "cloud" then
     ctx:wrong(("%s exists on Cloud hosting only: add --hosting cloud"):format(name))

@@ -44,9 +44,7 @@ function digest.read(text)
   return (bytes:gsub(".", function(byte) return ("%02x"):format(byte:byte()) end))
 end
 
--- The number of bytes that are hashed before other coroutines run: about a millisecond on a processor without instructions
--- for SHA-256.
-local STEP = 262144
+local STEP = 262144 -- bytes that are hashed before other coroutines run, in about a millisecond
 
 ---@param path string
 ---@param pause fun()  lets other coroutines run; called after each step

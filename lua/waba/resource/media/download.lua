@@ -1,12 +1,11 @@
--- Downloads a file into memory, to a sink or to a file. The file gets its final name only when it is complete and
--- verified. After an error no file remains.
+-- Downloads a file into memory, to a sink or to a file. The file gets its final name when it is complete and verified.
 
 local core = require "waba.core"
 local coroutines = require "waba.coroutines"
 local errors = require "waba.errors"
 local new_file = require "waba.resource.media.new_file"
 local digest = require "waba.resource.media.digest"
-local progress = require "waba.resource.media.progress"
+local track_progress = require "waba.resource.media.progress"
 
 local download = {}
 
@@ -36,7 +35,7 @@ download.OPTIONS = {
 ---@field file string?       the path of the written file
 
 local function call_endpoint(client, endpoint, call, options)
-  local report, complete = progress.track(options.progress)
+  local report, complete = track_progress(options.progress)
   call.progress = report and function(_, _, received, total) report(received, total) end
   local json, response = client:call(endpoint, call)
   if json ~= nil then complete(response.bytes_received) end

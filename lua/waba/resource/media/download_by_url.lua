@@ -49,8 +49,7 @@ local function check_block(block)
     .. "request is sent for %.0f s: check the ids, which expire after 7 or 30 days"):format(MOST, math.ceil(left)))
 end
 
--- Runs a step of a download, unless the gateway blocks the key. Only responses with status 400 to 499 count as failed
--- requests.
+-- Runs a step of a download, unless the gateway blocks the key. A status from 400 to 499 counts as a failed request.
 local function guarded(resource, step)
   local blocked = check_block(resource.error_block)
   if blocked then return nil, blocked end
@@ -70,8 +69,7 @@ function by_url.info(resource, id, timeout)
   end)
 end
 
--- Returns the path and the query of the URL of a file. The error text does not contain the URL, because the URL gives access
--- to the file.
+-- Returns the path and the query of the URL of a file. Errors do not contain the URL, because it gives access to the file.
 local function target_of(resource, url)
   local target = resource.rules.target_of(url)
   if target then return target end

@@ -1,5 +1,4 @@
--- Creates a request body of the type multipart/form-data (RFC 7578) that contains a file, for the Cloud gateway. Reads
--- the file in pieces.
+-- Creates a request body of the type multipart/form-data (RFC 7578) that contains a file, for the Cloud gateway.
 
 local core = require "waba.core"
 local file_pieces = require "waba.resource.media.file_pieces"
@@ -15,13 +14,11 @@ local function new_boundary()
   return table.concat(parts)
 end
 
--- Writes a name in quotes. Percent-encodes quotes and control characters, as browsers do, and backslashes, which some
--- parsers read as escapes.
+-- Percent-encodes quotes and control characters, as browsers do, and backslashes, which some parsers read as escapes.
 local function quoted(name)
   return '"' .. name:gsub('[%c"\\\127]', function(sign) return ("%%%02X"):format(sign:byte()) end) .. '"'
 end
 
--- Returns the bytes of the form before and after the file.
 local function frame(fields, filename, media_type)
   local boundary, parts = new_boundary(), {}
   for i, field in ipairs(fields) do

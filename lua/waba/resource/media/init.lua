@@ -1,5 +1,4 @@
--- The files of messages (media): POST, GET and DELETE /v1/media; on Cloud hosting POST /media, GET and DELETE
--- /{media-id}, and resumable uploads.
+-- Uploads, downloads and deletes the files of messages (media).
 
 local errors = require "waba.errors"
 local option = require "waba.option"
@@ -28,8 +27,7 @@ end
 local UPLOAD_OPTIONS = {
   file = "string",         -- path of a file
   data = "string",         -- instead of `file`: the bytes of the file
-  reader = "fun(): string|nil", -- instead of `file` and `data`: a function that returns the bytes piece by piece, then
-                                -- nil
+  reader = "fun(): string|nil", -- instead of `file` and `data`: returns the next bytes of the file; nil at the end
   type = "string",         -- MIME type; required if the name of the file does not show the type
   size = "integer",        -- bytes that the reader returns in total; if `size` is missing, the bytes are first stored
                            -- in a temporary file, because the gateway requires the length
@@ -37,8 +35,7 @@ local UPLOAD_OPTIONS = {
                            -- the MIME type. With `as = "document"`, a video may be larger than 16 MB
   filename = "string",     -- Cloud hosting: the name in the upload form; customers see only the `filename` of a message;
                            -- default: the name of the file
-  ttl_minutes = "integer", -- Cloud hosting, numbers with the No-Storage feature: minutes for which the gateway keeps the
-                           -- file, 60 to 43200
+  ttl_minutes = "integer", -- Cloud hosting, numbers with the No-Storage feature: minutes to keep the file, 60 to 43200
   progress = "fun(sent: integer, total: integer)", -- called while bytes are sent
   timeout = "number",      -- seconds; default: ten times the client's `timeout`
 }
@@ -91,7 +88,6 @@ end
 function Media:upload(options)
   options = option.check(options, UPLOAD_OPTIONS, "client.media:upload")
   check_kind(self, options.as)
-  local client = self.client
   local fine, err = check_ttl(self, options.ttl_minutes)
   if not fine then return nil, err end
   local source
@@ -100,7 +96,7 @@ function Media:upload(options)
   end)
   if not source then return nil, err end
   if self.rules.is_form then wrap_in_form(source, options) end
-  local json, response = upload.send(client, "upload_media", source, options)
+  local json, response = upload.send(self.client, "upload_media", source, options)
   if json == nil then return nil, response end
   local id = self.rules.read_id(json)
   if type(id) == "string" and id ~= "" or type(id) == "number" then return { id = values.some_text(id) } end
@@ -108,8 +104,7 @@ function Media:upload(options)
 end
 
 --- Uploads a file and returns a handle, for the example in a template's header or the profile's photo: POST /uploads,
---- then POST /upload:… (Cloud hosting only). If the connection fails, reads how many bytes the gateway has received, and
---- sends the rest of the file.
+--- then POST /upload:… (Cloud hosting only). If a request fails, sends only the bytes that the gateway has not received.
 ---@param options waba.ResumableOptions
 ---@return string|nil handle
 ---@return waba.Error? err  if the upload can continue, its field `upload` is the value for the option `upload`

@@ -1,5 +1,4 @@
--- Writes a file under a temporary name in the same folder, and renames the file when it is complete. After an error, an
--- existing file of the final name is unchanged.
+-- Writes a file under a temporary name in the same folder, and renames the complete file, which replaces an existing file.
 
 local core = require "waba.core"
 local errors = require "waba.errors"

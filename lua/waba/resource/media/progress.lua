@@ -1,13 +1,11 @@
 -- Calls the progress function of an upload or a download.
 
-local progress = {}
-
 --- Returns two functions that call `callback`: `report` after each step, `complete` at the end. Without `callback`,
 --- `report` is nil and `complete` does nothing.
 ---@param callback? fun(done: integer, total: integer|nil)
 ---@return fun(done: integer, total: integer|nil)|nil report
 ---@return fun(total: integer) complete
-function progress.track(callback)
+return function(callback)
   if not callback then return nil, function() end end
   local last
   local function report(done, total)
@@ -21,5 +19,3 @@ function progress.track(callback)
   end
   return report, complete
 end
-
-return progress

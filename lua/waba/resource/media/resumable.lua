@@ -1,5 +1,4 @@
--- Uploads a file in two steps: opens a session, then sends the bytes (cloud.md, section 3.6). If a request fails, reads how
--- many bytes the gateway has received, and sends the rest of the file.
+-- Uploads a file that can be continued after a failure: opens a session, then sends the bytes (cloud.md, section 3.6).
 
 local core = require "waba.core"
 local download = require "waba.resource.media.download"
@@ -7,7 +6,7 @@ local ensure = require("waba.coroutines").ensure
 local errors = require "waba.errors"
 local file_pieces = require "waba.resource.media.file_pieces"
 local outcome = require "waba.resource.outcome"
-local progress = require "waba.resource.media.progress"
+local track_progress = require "waba.resource.media.progress"
 local upload = require "waba.resource.media.upload"
 
 local resumable = {}
@@ -17,10 +16,9 @@ local resumable = {}
 resumable.OPTIONS = {
   file = "string",     -- path of a file
   data = "string",     -- instead of `file`: the bytes of the file
-  reader = "fun(): string|nil", -- instead of `file` and `data`: a function that returns the bytes piece by piece, then
-                       -- nil; the bytes are first stored in a temporary file, so that the rest can be sent again
-  type = "string",     -- MIME type: image/jpeg, image/png, video/mp4 or application/pdf; required if the name of the
-                       -- file does not show the type
+  reader = "fun(): string|nil", -- instead of `file` and `data`: returns the next bytes of the file; nil at the end. The
+                       -- bytes are first stored in a temporary file, so that they can be sent again
+  type = "string",     -- image/jpeg, image/png, video/mp4 or application/pdf; default: by the name of the file
   size = "integer",    -- bytes of the file
   filename = "string", -- the name that the platform gets; default: the name of the file
   upload = "string",   -- the field `upload` of the error of a failed upload: sends only the rest of the same bytes
@@ -118,7 +116,7 @@ end
 
 local function send(client, source, options)
   local deadline = core.clock() + (options.timeout or client.timeout * download.PATIENCE)
-  local report, finish = progress.track(options.progress)
+  local report, finish = track_progress(options.progress)
   local json, response, is_whole
   if options.upload then
     local session = session_of { id = options.upload }

@@ -1,5 +1,4 @@
--- Creates the request body of an upload from a file, a string or a reader, and determines its size and MIME type. Never
--- reads a complete file into memory.
+-- Creates the request body of an upload from a file, a string or a reader, and determines its size and MIME type.
 
 local core = require "waba.core"
 local download = require "waba.resource.media.download"
@@ -9,7 +8,7 @@ local open_file = require "waba.open"
 local form = require "waba.resource.media.form"
 local mime = require "waba.resource.media.mime"
 local new_file = require "waba.resource.media.new_file"
-local progress = require "waba.resource.media.progress"
+local track_progress = require "waba.resource.media.progress"
 
 local upload = {}
 
@@ -42,8 +41,8 @@ local function check_chunk(bytes, what)
   end
 end
 
--- Returns a body with the bytes of a reader. Raises an error if the reader returns more or fewer bytes than `size`. The field
--- `used` of the body prevents a retry by the delivery, because the reader can't start again.
+-- Returns a body with the bytes of a reader. The field `used` of the body prevents a retry, because the reader can't start
+-- again.
 local function counted(reader, size, what)
   local body, left = { size = size }, size
   function body.reader()
@@ -175,7 +174,7 @@ end
 ---@param source waba.UploadSource
 ---@param options { progress: (fun(sent: integer, total: integer))?, timeout: number? }
 function upload.send(client, endpoint, source, options)
-  local report, complete = progress.track(options.progress)
+  local report, complete = track_progress(options.progress)
   local json, response = ensure(upload.close, source, client.call, client, endpoint, {
     body = source.body, media_type = source.media_type or source.type,
     timeout = options.timeout or client.timeout * download.PATIENCE, progress = of_file(report, source),

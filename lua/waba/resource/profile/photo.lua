@@ -46,11 +46,10 @@ local function find_link(self)
   return nil, no_photo(response)
 end
 
--- The endpoint of a request to the photo's URL. The client's `on_event` gets its `path`, because the URL is not a path of
--- the gateway.
+-- The endpoint of a request to the photo's URL. Its `path` is a text for the client's `on_event`.
 local LINKED = { method = "GET", path = "(the photo's address)", binary = true, is_external = true }
 
--- Fetches the photo from its URL. The request has no API key, because the host is not the gateway.
+-- Fetches the photo without the API key, because the host of its URL is not the gateway.
 local function fetch_linked(self, timeout)
   local link, err = find_link(self)
   if not link then return nil, err end

@@ -24,9 +24,8 @@ local function reason_of(value, id)
   return reason and reason ~= id and reason or "the platform's error has no text"
 end
 
--- Reads both forms of a response: { archived_templates = { id, … }, failed_templates = { [id] = reason } } of the
--- platform, and { succeeded = { id, … }, failed = { id, … } } of some gateways. `done` is "archived_templates" or
--- "unarchived_templates".
+-- Reads the response of the platform, { archived_templates = { id, … }, failed_templates = { [id] = reason } }, and that of
+-- some gateways, { succeeded = { id, … }, failed = { id, … } }. `done` is the first name in the platform's response.
 local function read(json, done)
   local result = { succeeded = {}, failed = {} }
   local succeeded = values.dig(json, done) or values.dig(json, "succeeded")

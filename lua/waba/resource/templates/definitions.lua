@@ -1,5 +1,4 @@
--- Methods of client.templates for the definitions of templates, and for messages from definitions. Each definition is
--- fetched once and kept in memory, optionally also in a folder.
+-- Methods of client.templates for the definitions of templates, which are kept in memory and optionally in a folder.
 
 local core = require "waba.core"
 local errors = require "waba.errors"

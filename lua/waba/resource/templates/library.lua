@@ -1,5 +1,4 @@
--- Methods of client.templates for the platform's library of ready-made templates, and for the comparison of two templates
--- (Cloud hosting only).
+-- Methods of client.templates for the platform's library of templates and for comparisons (Cloud hosting only).
 
 local core = require "waba.core"
 local outcome = require "waba.resource.outcome"
