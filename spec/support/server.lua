@@ -8,6 +8,8 @@
 --     certificate = "valid",      -- or "wrong_host", "expired"
 --     behaviour = "answer",       -- "stall": accepts connections and sends nothing, not even a TLS handshake;
 --                                 -- "full": accepts no connection, because its backlog is full;
+--                                 -- "hang_up": closes connections after the client's first bytes;
+--                                 -- "greet": closes connections after the TLS handshake;
 --                                 -- "leave": HTTP/2: sends a GOAWAY before the first request;
 --                                 -- "socks": is a SOCKS5 proxy that refuses the user name and the password
 --     alpn = true,                -- HTTP/1.1 over TLS: false disables ALPN

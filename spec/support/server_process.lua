@@ -347,22 +347,22 @@ local function make_context(protocol)
   return tls, authority.certificate
 end
 
--- Accepts connections. Returns the port. The loop is a `while`, because Lua 5.1 can't yield in the iterator of a `for`.
+-- Accepts connections, and calls `serve` with each in a coroutine. Returns the port. The loop is a `while`, because
+-- Lua 5.1 can't yield in the iterator of a `for`.
 local function serve_clients(serve)
   local listener = cqueues_socket.listen({ host = "127.0.0.1", port = 0, reuseaddr = true })
   assert(listener:listen())
   loop:wrap(function()
     while true do
-      serve(assert(listener:accept()))
+      local connection = assert(listener:accept())
+      loop:wrap(function() serve(connection) end)
     end
   end)
   return select(3, listener:localname())
 end
 
 local function listen_http1(tls)
-  return serve_clients(function(connection)
-    loop:wrap(function() serve_http1(connection, tls) end)
-  end)
+  return serve_clients(function(connection) serve_http1(connection, tls) end)
 end
 
 -- If two coroutines wait for one connection, lua-http 0.4 may not notice that data has arrived, and stops reading a
@@ -408,104 +408,78 @@ local function listen_http2(tls)
   return select(3, http_server:localname())
 end
 
--- Accepts connections, reads nothing and sends nothing.
-local function listen_stalled()
-  local kept = {}
+-- Accepts connections, calls `act` with each, and closes them.
+local function serve_briefly(mode, act)
   return serve_clients(function(connection)
     opened()
-    kept[#kept + 1] = connection
-  end)
-end
-
--- Accepts connections and closes them after the client's first bytes or after the handshake.
-local function listen_rude(tls)
-  return serve_clients(function(connection)
-    opened()
-    loop:wrap(function()
-      connection:setmode("b", "bf")
-      connection:onerror(function(_, _, why) return why end)
-      if tls then connection:starttls(tls) else connection:read(-1) end
-      closed()
-      connection:close()
-    end)
-  end)
-end
-
--- A SOCKS5 proxy that requires a user name and a password, and refuses any.
-local function listen_socks()
-  return serve_clients(function(connection)
-    opened()
-    loop:wrap(function()
-      connection:setmode("b", "bn")
-      connection:onerror(function(_, _, why) return why end)
-      connection:read(-256)
-      connection:write "\5\2"
-      connection:read(-512)
-      connection:write "\1\1"
-      closed()
-      connection:close()
-    end)
+    connection:setmode("b", mode)
+    connection:onerror(function(_, _, why) return why end)
+    act(connection)
+    closed()
+    connection:close()
   end)
 end
 
 local NO_STREAM = "\0\0\0\0"
 local SETTINGS_FRAME = "\0\0\0\4\0" .. NO_STREAM
 local GOAWAY_FRAME = "\0\0\8\7\0" .. NO_STREAM .. NO_STREAM .. NO_STREAM
+local kept = {}
 
--- Sends an HTTP/2 GOAWAY to each client before its first request.
-local function listen_leaving(tls)
+-- For each value of the option `behaviour`, a function that listens and returns the port.
+local LISTENERS = { answer = options.protocol == "HTTP/2" and listen_http2 or listen_http1 }
+
+function LISTENERS.stall()
   return serve_clients(function(connection)
     opened()
-    loop:wrap(function()
-      connection:setmode("b", "bf")
-      connection:onerror(function(_, _, why) return why end)
-      if connection:starttls(tls) then
-        connection:write(SETTINGS_FRAME, GOAWAY_FRAME)
-        connection:flush()
-        while connection:read(-4096) do end
-      end
-      closed()
-      connection:close()
-    end)
+    kept[#kept + 1] = connection
   end)
 end
 
 -- Fills the backlog of a listening socket, so that the system accepts no further connection.
-local fillers = {}
-local function listen_full()
+function LISTENERS.full()
   local listener = assert(luasocket.bind("127.0.0.1", 0, 0))
   local _, port = listener:getsockname()
-  fillers[1] = listener
+  kept[1] = listener
   for number = 1, 4 do
     local filler = luasocket.tcp()
     filler:settimeout(number == 1 and 1 or 0)
     filler:connect("127.0.0.1", port)
-    fillers[#fillers + 1] = filler
+    kept[#kept + 1] = filler
   end
   return port
 end
 
+function LISTENERS.hang_up()
+  return serve_briefly("bf", function(connection) connection:read(-1) end)
+end
+
+function LISTENERS.greet(tls)
+  return serve_briefly("bf", function(connection) connection:starttls(tls) end)
+end
+
+function LISTENERS.socks()
+  return serve_briefly("bn", function(connection)
+    connection:read(-256)
+    connection:write "\5\2"
+    connection:read(-512)
+    connection:write "\1\1"
+  end)
+end
+
+function LISTENERS.leave(tls)
+  return serve_briefly("bf", function(connection)
+    if connection:starttls(tls) then
+      connection:write(SETTINGS_FRAME, GOAWAY_FRAME)
+      connection:flush()
+      while connection:read(-4096) do end
+    end
+  end)
+end
+
 local function listen()
-  local protocol = options.protocol == "HTTP/2" and "h2" or "http/1.1"
   local tls, authority
-  if options.tls ~= false then tls, authority = make_context(protocol) end
-  local port
-  if options.behaviour == "stall" then
-    port = listen_stalled()
-  elseif options.behaviour == "full" then
-    port = listen_full()
-  elseif options.behaviour == "hang_up" then
-    port = listen_rude()
-  elseif options.behaviour == "socks" then
-    port = listen_socks()
-  elseif options.behaviour == "leave" then
-    port = listen_leaving(tls)
-  elseif options.behaviour == "greet" then
-    port = listen_rude(tls)
-  else
-    port = (protocol == "h2" and listen_http2 or listen_http1)(tls)
-  end
-  return tonumber(port), authority
+  if options.tls ~= false then tls, authority = make_context(options.protocol == "HTTP/2" and "h2" or "http/1.1") end
+  return tonumber(LISTENERS[options.behaviour or "answer"](tls)), authority
 end
 
 -- Commands of the spec ----------------------------------------------------------------------------
@@ -565,9 +539,7 @@ local function announce(port, control_port, authority)
   os.remove(configuration)
 end
 
-local control_port = serve_clients(function(connection)
-  loop:wrap(function() talk(connection) end)
-end)
+local control_port = serve_clients(talk)
 
 -- The standard input ends when the process of the spec ends.
 loop:wrap(function()
