@@ -64,13 +64,8 @@ end
 
 local function are_named(names) return names[1] ~= nil and not names[1]:find("^%d+$") end
 
---- {{1}} to {{n}}, on On-Premise hosting.
-placeholders.numbered = format(numbered_error)
-
---- {{1}} to {{n}}, on Cloud hosting.
-placeholders.positional = format(positional_error)
-
---- {{first_name}}, on Cloud hosting.
+-- {{1}} to {{n}}, on On-Premise hosting and on Cloud hosting; {{first_name}}, on Cloud hosting.
+placeholders.numbered, placeholders.positional = format(numbered_error), format(positional_error)
 placeholders.named = format(named_error)
 
 --- Either kind of placeholders. The first placeholder of a text determines the kind.

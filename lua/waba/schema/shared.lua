@@ -37,9 +37,7 @@ function shared.lenient(fields, more)
 end
 
 -- The rule of an object that has its content in a field with the name of its type: { type = "image", image = … }.
-function shared.tagged(kind, content)
-  return { is = "object", fields = { [kind] = required(content) } }
-end
+function shared.tagged(kind, content) return shared.object { [kind] = required(content) } end
 
 function shared.variants(by, variants, more)
   return with({ is = "object", by = by, variants = variants }, more or {})

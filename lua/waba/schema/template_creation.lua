@@ -12,7 +12,6 @@ local creation = {}
 creation.category = { required = true, one_of = { "AUTHENTICATION", "MARKETING", "UTILITY" } }
 
 function creation.text(most) return shared.text(1, most) end
-
 function creation.list_of(rule, count) return { is = "list", count = count, each = rule } end
 
 -- Reviewers of a template see its examples.

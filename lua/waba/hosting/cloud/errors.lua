@@ -42,9 +42,8 @@ end
 
 local function details_of(row)
   local data = row.error_data
-  local details = text(row.details) or type(data) == "table" and text(data.details) or text(data)
-  if details then return details end
-  return join(text(row.error_user_title), text(row.error_user_msg))
+  return text(row.details) or text(values.object(data).details) or text(data)
+    or join(text(row.error_user_title), text(row.error_user_msg))
 end
 
 local rows -- the table of error codes, which is loaded for the first error

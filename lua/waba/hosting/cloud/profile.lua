@@ -13,13 +13,11 @@ profile.about = {
 }
 
 -- The values of `vertical` that a request may have. Responses may have other values.
-local VERTICALS = {
+profile.business = business_profile { is = "string", inferred = { one_of = {
   "", "OTHER", "AUTO", "BEAUTY", "APPAREL", "EDU", "ENTERTAIN", "EVENT_PLAN", "FINANCE", "GROCERY", "GOVT", "HOTEL",
   "HEALTH", "NONPROFIT", "PROF_SERVICES", "RETAIL", "TRAVEL", "RESTAURANT", "ALCOHOL", "ONLINE_GAMBLING",
   "PHYSICAL_GAMBLING", "OTC_DRUGS",
-}
-
-profile.business = business_profile { is = "string", inferred = { one_of = VERTICALS } }
+} } }
 
 -- The platform documents two places for the profile's fields: `data[1]` and `data[1].business_profile`.
 local function fields_of(json)

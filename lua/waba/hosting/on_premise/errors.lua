@@ -15,10 +15,6 @@ on_premise_errors.hints = {
   unreached = 'On-Premise hosting ended in October 2025: for a number on Cloud hosting set hosting = "cloud"',
 }
 
--- The code 1006 stands for an unknown file or, with one of these texts of old WhatsApp clients, for a phone number that
--- was never checked.
-local UNKNOWN_CONTACT = { "unknown contact", "could not retrieve phone number from contact store" }
-
 local FORMS = {
   -- the gateway has not executed a request to which it responds with 503
   kinds = { [503] = "rate_limited" },
@@ -37,12 +33,11 @@ end
 
 local rows -- the table of error codes, which is loaded for the first error
 
+-- The code 1006 stands for an unknown file or, with one of these texts of old WhatsApp clients, for a phone number that
+-- was never checked.
 local function is_unknown_contact(row)
   local content = ((text(row.title) or "") .. " " .. (text(row.details) or "")):lower()
-  for _, known in ipairs(UNKNOWN_CONTACT) do
-    if content:find(known, 1, true) then return true end
-  end
-  return false
+  return content:find "unknown contact" or content:find "could not retrieve phone number from contact store"
 end
 
 --- Creates an error object from an error `{ code, title, details, href }` in a response or a webhook. The code determines

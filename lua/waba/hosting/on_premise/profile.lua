@@ -10,8 +10,6 @@ profile.about = {
   fields = { text = { is = "string", characters = { 0, 139 }, inferred = { characters = { 1, 139 } } } },
 }
 
-local FIELDS = { "address", "description", "email", "vertical", "websites" }
-
 profile.business = business_profile { is = "string", characters = { 1, 128 } }
 
 function profile.read_about(json)
@@ -31,7 +29,7 @@ end
 --- Returns the call with the complete profile, because the gateway clears missing fields. `stored` is the present profile.
 function profile.encode_business(fields, stored)
   local body = {}
-  for _, name in ipairs(FIELDS) do
+  for _, name in ipairs { "address", "description", "email", "vertical", "websites" } do
     local value = fields[name]
     if value == nil then value = stored[name] end
     -- the JSON encoder would write an empty list as an object, and the gateway clears a missing field anyway
