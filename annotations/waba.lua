@@ -371,7 +371,7 @@ local nginx = {}
 ---@field forever? boolean  true: waits for events when none is due, and writes to standard error when the inbox can't be read; default: false
 ---@field interval? number  with `forever`: the seconds between two checks of an empty inbox; default: 0.25
 ---@field stop? fun(): boolean  called before each event; the result true ends the work. With `forever`, without `stop` and outside of an event loop, the work ends after SIGTERM, SIGINT or SIGHUP; a second signal ends the process
----@field on_more? fun()  called when more events are due than this call takes; may wake another worker
+---@field on_more? fun()  called when more events are due than were taken; may wake another worker
 
 --- The options of `waba.split`.
 ---@class waba.SplitOptions

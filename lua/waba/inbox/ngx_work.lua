@@ -47,8 +47,7 @@ function NgxWork:start()
   if not is_set then ngx.log(ngx.ERR, "waba: no timer for the handlers: ", message) end
 end
 
---- Makes an object that handles the events of a receiver or a sender in this worker process. The caller then calls the
---- method `start` of the object.
+--- Makes an object that handles the events of a receiver or a sender in this worker process.
 function ngx_work.new(worker, settings)
   settings.forever, settings.log = true, ngx_work.log
   local self = setmetatable({ inbox = worker.inbox, work = works.new(worker, settings) }, NgxWork)

@@ -143,7 +143,8 @@ function entries.encode(entry, body)
   return head .. "\n" .. body
 end
 
---- Converts the results of `entries.read` to a `waba.StoreEntry`. Returns nil and an error if JSON can't represent them.
+--- Converts the results of `entries.read` to a `waba.StoreEntry`. Returns nil and an error if JSON can't represent the
+--- entry.
 function entries.for_store(entry, content)
   local body, message, path = core.encode(content)
   if body then body, message, path = entries.encode(entry, body) end

@@ -13,7 +13,7 @@ local errors = require "waba.errors"
 ---@class waba.Outbox
 local Outbox = {}
 
---- Returns the decoded JSON of a record. This method is for the sender only.
+--- Returns the decoded JSON of a record.
 function Outbox:read(name)
   local text, err = self.store:get(name)
   if not text then return nil, err end
@@ -29,12 +29,12 @@ local function read_both(self, id)
 end
 
 --- Returns a `waba.StoreRecord` with a table as JSON. The record is kept for `keep` seconds if `is_kept` is true, else
---- without limit. This method is for the sender only.
+--- without limit.
 function Outbox:record(name, value, is_kept)
   return { name = name, value = assert(core.encode(value)), seconds = is_kept and self.keep or nil }
 end
 
---- Returns the records of a finished entry. This method is for the sender only.
+--- Returns the records of a finished entry.
 function Outbox:final_records(entry, state)
   local records = { self:record("state:" .. entry.id, state, true) }
   if entry.key then

@@ -11,8 +11,8 @@ local bucket = {}
 -- other processes only with its next batch. At a fast rate a batch has the tokens for SHORTEST seconds.
 local BATCH, SPAN, SHORTEST = 25, 0.6, 0.1
 
--- A token becomes valid at a certain time, and expires LATE seconds later or after the time of the tokens in LATE_PART
--- of the burst. This part of the burst is not granted, so that late tokens do not exceed the rate.
+-- A token expires LATE seconds after it becomes valid, or after the seconds in which the rate allows LATE_PART of the
+-- burst if these are more. The store does not grant LATE_PART of the burst, because late tokens would exceed the rate.
 local LATE_PART, LATE = 0.25, 0.1
 
 -- The number of batches of the burst that only replies may use.
@@ -40,7 +40,7 @@ Bucket.__index = Bucket
 Bucket.__name = "waba.SharedBucket"
 bucket.Bucket = Bucket
 
--- Drops the expired tokens of a lane. The next call of the store returns them.
+-- Drops the expired tokens of a lane. The next call of the store returns the dropped tokens.
 local function expire(self, lane, now)
   local latest = now - self.late
   if lane.count == 0 or latest <= lane.granted_at or latest <= lane.next_at then return end

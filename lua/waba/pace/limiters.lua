@@ -21,8 +21,8 @@ Shared.__index = Shared
 Shared.__name = "waba.SharedLimiters"
 
 ---@param store waba.PaceStore
----@param identity string  a hash of the API key. Only its first half is sent to the store. With the whole hash, the
----        store could compute the hashes that identify recipients
+---@param identity string  a hash of the API key. The store gets only the first half of the hash, because the whole hash
+---        allows to compute the hashes that identify recipients
 ---@param rates waba.PaceOptions
 ---@return waba.SharedLimiters
 function limiters.new(store, identity, rates)
@@ -81,8 +81,7 @@ local function update_all(self, reply, list, now)
   end
 end
 
---- Requests tokens from the store. Returns nil if the store can't be reached. Otherwise returns a table with these
---- fields:
+--- Requests tokens from the store. Returns a table with these fields, or nil if the store can't be reached:
 --- - `granted`: the number of tokens
 --- - `first`: the seconds until the first token is valid
 --- - `ask`: the seconds until the next call is allowed

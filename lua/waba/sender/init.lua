@@ -39,7 +39,8 @@ local OPTIONS = {
                                      -- "blocked". A template is for marketing if its definition in the client has the
                                      -- category marketing, or if its entry has the option `marketing`
   settle = { "number>=0", 600 },     -- the seconds for which an uncertain result waits for a status that proves that
-                                     -- the message was accepted (Cloud hosting). At most the option `keep` of the outbox
+                                     -- the message was accepted (Cloud hosting). At most the option `keep` of the
+                                     -- outbox
   resend = { "boolean", false },     -- true: sends a message once again if no status has proved within `settle` seconds
                                      -- that the message was accepted. The recipient may get the message twice
   on_result = "fun(entry: waba.OutboxEntry, sent: waba.Sent|nil, err: waba.Error|nil)", -- called after a result is

@@ -38,7 +38,7 @@ work.OPTIONS = {
   stop = "fun(): boolean",           -- called before each event; the result true ends the work. With `forever`, without
                                      -- `stop` and outside of an event loop, the work ends after SIGTERM, SIGINT or
                                      -- SIGHUP; a second signal ends the process
-  on_more = "fun()",                 -- called when more events are due than this call takes; may wake another worker
+  on_more = "fun()",                 -- called when more events are due than were taken; may wake another worker
 }
 
 local function never() return false end

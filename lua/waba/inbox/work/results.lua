@@ -77,8 +77,8 @@ function results.are_refused_long(self)
   return self.refused_since ~= nil and clock() - self.refused_since > self.lease
 end
 
---- Acknowledges the finished events. If the store refuses this for longer than a lease, the acknowledgements are
---- dropped when the work ends or the store returns events. The handlers of the unacknowledged events then run again.
+--- Acknowledges the finished events. Acknowledgements that the store refuses for longer than a lease are dropped when
+--- the work ends or the store returns events. The handlers of unacknowledged events run again.
 function results.settle(self)
   local done, now = self.finished, clock()
   if #done == 0 or now < self.settle_at then return end
@@ -99,7 +99,7 @@ function results.settle(self)
 end
 
 --- Returns whether one call of the inbox may acknowledge, store and take events. The result is false if a program has
---- replaced one of these methods.
+--- replaced the method `ack`, `take` or `put` of the inbox.
 function results.can_exchange(self)
   local inbox = self.inbox
   return inbox.exchange and not rawget(inbox, "ack") and not rawget(inbox, "take") and not rawget(inbox, "put")
@@ -149,7 +149,7 @@ function results.report_failed(self)
   if not self.log or self.failed == reported.failed then return end
   if (self.active > 0 or #self.queue > 0) and clock() < self.report_at then return end
   local handled, failed = self.handled - reported.handled, self.failed - reported.failed
-  local text = type(self.raised) == "string" and self.raised or coroutines.text_of(self.raised) -- with its traceback
+  local text = type(self.raised) == "string" and self.raised or coroutines.text_of(self.raised) -- a string has a traceback
   self.log(("%d of %d events failed, the last one: %s"):format(failed, handled + failed, text))
   self.reported = { handled = self.handled, failed = self.failed }
 end

@@ -1,12 +1,11 @@
 -- The method `settle` of a Redis store, which changes taken entries.
 
-local owners = require "waba.store.redis.owners"
 local records = require "waba.store.redis.records"
 local script = require "waba.store.redis.script"
 
 local changes = {}
 
---- Functions for scripts. `advance` removes the first item of a queue, and makes the next item due. `make_dead` moves
+--- Lua code of scripts. `advance` removes the first item of a queue, and makes the next item due. `make_dead` moves
 --- the first item of a queue to the dead letters. A script calls `finish` at its end.
 changes.ADVANCE = [[
 local removed = 0
@@ -36,10 +35,10 @@ local function finish()
 end
 ]]
 
---- The script of `settle`. Returns "" if all leases are valid. Otherwise returns a text with a digit for each change:
---- 1 if its lease is valid, else 0. The first argument is the number of changes. Arguments of each change: its kind,
---- the token, the queue, the attempt, the item's id and name, the seconds or the ids of the following items or "", the
---- reason or the new body, and "!" if the entry keeps a mark, or "". The last arguments are the records.
+--- The script changes entries, and returns "" if all leases are valid. Otherwise returns a text with a digit for each
+--- change: 1 if its lease is valid, else 0. The first argument is the number of changes. Arguments of each change: its
+--- kind, the token, the queue, the attempt, the item's id and name, the seconds or the ids of the following items or
+--- "", the reason or the new body, and "!" if the entry keeps a mark, or "". The last arguments are the records.
 changes.SETTLE = script.HEAD .. changes.ADVANCE .. records.WRITE .. [[
 local function remove_lost(queue, id, name)
   local item = call("LINDEX", queue_key(queue), 0)
@@ -178,7 +177,7 @@ end
 
 function changes:settle(list, more_records)
   if #list == 0 and not more_records then return 0 end
-  local reply, err = owners.run(self, changes.SETTLE, changes.words(self, list, more_records))
+  local reply, err = script.run(self, changes.SETTLE, changes.words(self, list, more_records))
   if not reply then return nil, err end
   return changes.mark_lost(list, reply)
 end

@@ -2,13 +2,12 @@
 
 local leases = require "waba.store.redis.leases"
 local names = require "waba.store.names"
-local owners = require "waba.store.redis.owners"
 local records = require "waba.store.redis.records"
 local script = require "waba.store.redis.script"
 
 local conversations = {}
 
---- Functions for scripts. `name_store` returns the `waba.NameStore` of a Redis store. The name of a queue is "bulk:"
+--- Lua code of scripts: `name_store` returns the `waba.NameStore` of a Redis store. The name of a queue is "bulk:"
 --- or nothing, its lane, and the root of its conversation.
 conversations.NAMES = names.CODE .. [[
 local function is_begun(queue)
@@ -117,7 +116,7 @@ local function put_words(self, entries, more_records)
 end
 
 function conversations:put(entries, list, taking)
-  local ok, err = owners.look(self)
+  local ok, err = script.look(self)
   if not ok then return nil, err end
   local calls = { { PUT, put_words(self, entries, list) } }
   local read_taken = taking and leases.add_taking(self, calls, taking.n, taking.seconds, taking.changes)

@@ -1,14 +1,13 @@
 -- The leases of a Redis store: the methods `take`, `following` and `next_due`.
 
 local changes = require "waba.store.redis.changes"
-local owners = require "waba.store.redis.owners"
 local script = require "waba.store.redis.script"
 
 local unpack = table.unpack or unpack -- luacheck: ignore 143
 
 local leases = {}
 
--- A function for scripts. `next_due()` returns the seconds until an entry can be taken, or "" if no entry waits.
+-- Lua code of scripts: `next_due` returns the seconds until an entry can be taken, or "" if no entry waits.
 local FUNCTION_NEXT_DUE = [[
 local function next_due()
   local earliest
@@ -148,7 +147,7 @@ function leases.add_taking(self, calls, n, seconds, list, mark)
 end
 
 function leases:take(n, seconds, list, mark)
-  local ok, err = owners.look(self)
+  local ok, err = script.look(self)
   if not ok then return nil, err end
   local calls = {}
   local read_taken = leases.add_taking(self, calls, n, seconds, list, mark)
@@ -170,6 +169,6 @@ function leases:following(lease, n)
   return list, now - lease.id / 1e6
 end
 
-function leases:next_due() return tonumber((owners.run(self, NEXT_DUE, script.words_of(self)))) end
+function leases:next_due() return tonumber((script.run(self, NEXT_DUE, script.words_of(self)))) end
 
 return leases

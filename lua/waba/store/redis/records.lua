@@ -4,7 +4,7 @@ local script = require "waba.store.redis.script"
 
 local records = {}
 
---- A function for scripts. `write_records(from, made)` writes the records in the arguments from ARGV[from] on. A
+--- Lua code of scripts: `write_records(from, made)` writes the records in the arguments from ARGV[from] on. A
 --- record has four arguments:
 --- - the name, without the prefix of the store
 --- - the value

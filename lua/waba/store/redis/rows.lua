@@ -2,7 +2,6 @@
 
 local changes = require "waba.store.redis.changes"
 local conversations = require "waba.store.redis.conversations"
-local owners = require "waba.store.redis.owners"
 local records = require "waba.store.redis.records"
 local script = require "waba.store.redis.script"
 
@@ -21,7 +20,7 @@ end
 return oldest and whole(oldest) or ""
 ]]
 
--- Functions for scripts that return rows. A row has eight values: the state, the queue, the queue to which a deferred
+-- Lua code of scripts that return rows. A row has eight values: the state, the queue, the queue to which a deferred
 -- entry is moved, the attempts, the reason, the seconds at which a dead letter was made or "", the item, and "!" for a
 -- mark or "".
 local ROWS = [[
@@ -175,7 +174,7 @@ function rows:depth()
 end
 
 function rows:oldest()
-  local reply, err = owners.run(self, OLDEST, script.words_of(self))
+  local reply, err = script.run(self, OLDEST, script.words_of(self))
   local oldest = tonumber(reply or nil)
   return oldest and oldest / 1e6, err
 end
@@ -196,19 +195,19 @@ end
 
 function rows:list(dead, n, after)
   local offset, position = (after or "0:0"):match "^(%d+):(%d+)$"
-  local reply, err = owners.run(self, dead and LIST_DEAD or LIST,
+  local reply, err = script.run(self, dead and LIST_DEAD or LIST,
     script.words_of(self, ("%d"):format(n), offset, position))
   if not reply then return nil, err end
   return rows_of(reply, 3), reply[1] >= 0 and ("%d:%d"):format(reply[1], reply[2]) or nil
 end
 
 function rows:find(id)
-  local reply, err = owners.run(self, FIND, script.words_of(self, id))
+  local reply, err = script.run(self, FIND, script.words_of(self, id))
   return reply and rows_of(reply, 1)[1], err
 end
 
 function rows:hasten(id)
-  local reply, err = owners.run(self, HASTEN, script.words_of(self, id))
+  local reply, err = script.run(self, HASTEN, script.words_of(self, id))
   return reply and true, err
 end
 
@@ -216,7 +215,7 @@ local function settle_dead(self, what, list)
   local words = script.words_of(self, what)
   script.add_lanes(self, words)
   for _, row in ipairs(list) do words[#words + 1] = row.id end
-  return owners.run(self, SETTLE_DEAD, words)
+  return script.run(self, SETTLE_DEAD, words)
 end
 
 function rows:revive(list) return settle_dead(self, "revive", list) end
@@ -232,7 +231,7 @@ function rows:drop(list)
   local words = script.words_of(self, ("%d"):format(#others))
   for _, row in ipairs(others) do words[#words + 1], words[#words + 2] = row.queue, row.id end
   for index, row in ipairs(others) do records.add(words, row.records, ("%d"):format(index)) end
-  others, err = owners.run(self, DROP, words)
+  others, err = script.run(self, DROP, words)
   return others and count + others, err
 end
 
