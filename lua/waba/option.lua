@@ -61,16 +61,13 @@ local function is_kind(value, kind)
   return kind == "integer" and type(value) == "number" and value % 1 == 0
 end
 
--- NaN and infinity violate every bound.
-local function is_within(value, sign, limit)
-  if value ~= value or value >= math.huge then return false end
-  if sign == ">" then return value > limit end
-  return value >= limit
-end
-
 local function fits(value, alternatives)
   for _, one in ipairs(alternatives) do
-    if is_kind(value, one.kind) and (not one.sign or is_within(value, one.sign, one.limit)) then return true end
+    local limit = one.limit
+    if is_kind(value, one.kind) then
+      if not limit or value == limit and one.sign == ">=" then return true end
+      if value > limit and value < math.huge then return true end -- NaN violates every bound
+    end
   end
   return false
 end

@@ -1,4 +1,5 @@
--- Determines whether the code runs inside nginx, which event loop runs it, and whether the running coroutine can wait.
+-- Determines whether the code runs inside nginx, which event loop runs it, and whether the running coroutine can wait. The
+-- functions `can_wait…` return true, or nil and the reason why the calling code can't wait.
 
 local core = require "waba.core"
 local coroutines = require "waba.coroutines"
@@ -6,8 +7,6 @@ local coroutines = require "waba.coroutines"
 local runtime = {}
 
 local loaded, running = package.loaded, coroutines.running
-
--- nginx -------------------------------------------------------------------------------------------
 
 --- Returns whether the program is an nginx with its Lua module.
 function runtime.is_nginx()
@@ -22,8 +21,6 @@ local NOT_HERE = "a coroutine cannot wait inside a function that C code calls, s
 -- For each phase of nginx that was used: whether code in the phase can wait. The phases differ between versions of nginx.
 local can_phase_wait = {}
 
----@return true|nil
----@return string? message  why the code can't wait
 function runtime.can_wait_in_nginx()
   local ngx = rawget(_G, "ngx")
   local phase = ngx.get_phase()
@@ -35,8 +32,6 @@ function runtime.can_wait_in_nginx()
   if not core.can_yield() then return nil, NOT_HERE end
   return true
 end
-
--- Waiting outside any event loop ------------------------------------------------------------------
 
 local periodic = {} -- the tasks of `with_periodic`
 local is_running_tasks = false
@@ -55,9 +50,7 @@ function runtime.with_periodic(task, fn, ...)
 end
 
 --- Calls each `task` of `with_periodic` whose `fn` has not ended. Code that waits outside of any event loop must call
---- this function before each wait.
----@param seconds number  the seconds that the caller intends to wait
----@return number seconds  the seconds that the caller may wait before it calls this function again
+--- this function before each wait, with the seconds that it intends to wait. Returns the seconds that it may wait.
 function runtime.run_periodic(seconds)
   if is_running_tasks or not periodic[1] then return seconds end
   is_running_tasks = true
@@ -86,8 +79,6 @@ function blocking.sleep(seconds)
     left = deadline - core.clock()
   end
 end
-
--- Event loops -------------------------------------------------------------------------------------
 
 -- For each event loop: whether a library is needed. Its module and its rock have the name of the loop.
 local NEEDS_LIBRARY = { blocking = false, native = false, cqueues = true, luv = true, copas = true }
@@ -213,10 +204,7 @@ function runtime.loop_name(named)
 end
 
 --- Returns whether the calling code can wait in its event loop. Callers check this before they change any state, so that
---- no request fails halfway.
----@param named? waba.Loop  see `detect`
----@return true|nil
----@return string? message  why the code can't wait
+--- no request fails halfway. `named` has the same meaning as in `detect`.
 function runtime.can_wait_in_loop(named)
   local can_yield = core.can_yield()
   if can_yield and not loaded.copas then return true end
@@ -233,8 +221,6 @@ function runtime.can_wait_in_loop(named)
 end
 
 --- Returns whether the calling code can wait, as determined by the method `can_wait` of `transport` if there is one.
----@return true|nil
----@return string? message  why the code can't wait
 function runtime.can_wait(transport)
   if transport and type(transport.can_wait) == "function" then return transport:can_wait() end
   if runtime.is_nginx() then return runtime.can_wait_in_nginx() end
@@ -256,8 +242,6 @@ function runtime.sleep(seconds)
     rawget(_G, "ngx").sleep(math.max(0.001, due - core.clock())) -- nginx's own clock may end the wait early
   until core.clock() >= due
 end
-
--- For the adapters --------------------------------------------------------------------------------
 
 --- Returns the descriptor of an engine, which the adapter of a loop must watch, and how long the adapter may wait. Systems
 --- that only have `poll` have no such descriptor, so the adapter must check the engine at short intervals.

@@ -4,10 +4,12 @@ local group = require "waba.webhook.group"
 local latches = {}
 
 local function new_latch()
-  local latch = { wait = function() return coroutine.yield "latch" end, open = function(latch, count) latch.opened = count end }
+  local latch = { wait = function() return coroutine.yield "latch" end }
   latches[#latches + 1] = latch
   return latch
 end
+
+local function open(latch, count) latch.opened = count end
 
 local function pause() coroutine.yield "pause" end
 
@@ -33,7 +35,7 @@ describe("group commit", function()
       puts[#puts + 1] = #events
       return #events
     end }
-    local put = group.new(inbox, pause, new_latch)
+    local put = group.new(inbox, pause, new_latch, open)
     local leader, second, third = putter(put, "a"), putter(put, "b"), putter(put, "c")
     assert.equal("pause", go(leader))
     assert.equal("latch", go(second))
@@ -54,7 +56,7 @@ describe("group commit", function()
     for _, inbox in ipairs {
       { put = function() return nil, { kind = "unavailable" } end }, { put = function() error "broken" end },
     } do
-      local put = group.new(inbox, pause, new_latch)
+      local put = group.new(inbox, pause, new_latch, open)
       local leader, second = putter(put, "a"), putter(put, "b")
       go(leader)
       go(second)
@@ -68,7 +70,7 @@ describe("group commit", function()
   end)
 
   it("does not wait for a leader that was ended", function()
-    local put = group.new({ put = function(_, events) return #events end }, pause, new_latch)
+    local put = group.new({ put = function(_, events) return #events end }, pause, new_latch, open)
     go(putter(put, "a"))
     local second = putter(put, "b")
     go(second)
@@ -83,7 +85,7 @@ describe("group commit", function()
       got = {}
       for index, event in ipairs(events) do got[index] = event.id .. tostring(sources[index]) end
       return #events
-    end }, pause, new_latch)
+    end }, pause, new_latch, open)
     local first = coroutine.create(function() return put({ { id = "a" }, { id = "b" } }, { [2] = "B" }) end)
     local second = coroutine.create(function() return put({ { id = "c" } }, { "C" }) end)
     local third = putter(put, "d")
@@ -99,7 +101,7 @@ describe("group commit", function()
       puts[#puts + 1] = #events
       if #puts == 1 then assert.equal("pause", go(second)) end
       return #events
-    end }, pause, new_latch)
+    end }, pause, new_latch, open)
     local first = putter(put, "a")
     second = putter(put, "b")
     go(first)
@@ -113,7 +115,7 @@ describe("group commit", function()
     local put = group.new({ put = function(_, events)
       puts[#puts + 1] = #events
       return #events
-    end }, pause, new_latch)
+    end }, pause, new_latch, open)
     local large = {}
     for number = 1, 600 do large[number] = { id = number } end
     local first = coroutine.create(function() return put(large) end)

@@ -20,7 +20,6 @@ local FIRST, LONGEST = 0.5, 30
 local MOST_UNCERTAIN = 8 -- the number of consecutive uncertain results after which the circuit opens
 
 ---@param patience number  seconds of failure after which the run ends; 0: the run never pauses
----@return waba.CircuitBreaker
 function circuit_breaker.new(patience)
   return setmetatable({ patience = patience, uncertain = 0, held_until = -math.huge }, CircuitBreaker)
 end
@@ -35,9 +34,8 @@ local function open(self, err, now)
   self.err = err
 end
 
---- Counts the result of a message. Returns true if the message was certainly not sent, and must be sent again later.
----@param err waba.Error|nil  nil: the message was sent
----@param now number
+--- Counts the result of a message, which was sent if `err` is nil. Returns true if the message was certainly not sent, and
+--- must be sent again later.
 function CircuitBreaker:record(err, now)
   local is_failure = err and GENERAL[err.kind] and not OF_RECIPIENT[err.scope or ""]
     and (err.retryable or err.maybe_sent)
@@ -55,20 +53,15 @@ function CircuitBreaker:record(err, now)
 end
 
 --- Returns the seconds until a message may be sent.
-function CircuitBreaker:left(now)
-  if not self.since then return 0 end
-  return max(0, self.held_until - now)
-end
+function CircuitBreaker:left(now) return self.since and max(0, self.held_until - now) or 0 end
 
 --- Returns how many messages may be in flight: `most`, or one message as a test while the circuit is open.
 function CircuitBreaker:limit(most) return self.since and 1 or most end
 
 --- Returns the error that has opened the circuit; nil while the circuit is closed.
----@return waba.Error|nil
 function CircuitBreaker:current() return self.since and self.err end
 
 --- Returns the last error if the gateway has failed for longer than `patience`.
----@return waba.Error|nil
 function CircuitBreaker:expired(now)
   if self.since and now - self.since > self.patience then return self.err end
 end

@@ -25,7 +25,6 @@ local figures = {}
 -- Seconds over which the rate is measured. The rate is measured once a second.
 local WINDOW = 10
 
----@return waba.BulkCount
 function figures.new(total, now, with_suppressed)
   return setmetatable({
     suppressed = with_suppressed and 0 or nil,
@@ -35,8 +34,7 @@ function figures.new(total, now, with_suppressed)
   }, Count)
 end
 
---- Counts a message.
----@param outcome string  the name of a field of `waba.BulkSummary`
+--- Counts a message. `outcome` is the name of a field of `waba.BulkSummary`.
 function Count:add(outcome) self[outcome] = self[outcome] + 1 end
 
 local function rate_of(self, now)
@@ -77,11 +75,7 @@ end
 
 --- Returns the seconds that a run takes if there are no errors. The slowest of three rates decides: the rate of the
 --- client's rate limiter, the rate of the run, and the number of messages in flight divided by their latency.
----@param bucket waba.Bucket|nil  the bucket of the client's rate limiter; nil: no limit
----@param count integer  the number of messages
----@param rate number|nil  the option `rate` of the run
----@param concurrency integer
----@param latency number  seconds
+--- `bucket` is the bucket of the client's rate limiter, and `latency` a number of seconds.
 function figures.estimate(bucket, count, rate, concurrency, latency)
   local seconds = floor((count + concurrency - 1) / concurrency) * latency
   if rate then seconds = max(seconds, (count - 1) / rate + latency) end

@@ -196,9 +196,8 @@ function journal.open(path, campaign)
   return self
 end
 
---- Writes the first line with the next batch. Returns an error if the first run has identified the messages in another
---- way: by keys from the source, or by positions in the source.
----@return waba.Error|nil err
+--- Makes the lines that begin a run; the next batch is written with them. Returns an error if the first run has identified
+--- the messages by keys, and this run by positions, or the reverse.
 function Journal:name(uses)
   if self.uses and self.uses ~= uses then
     return journal_error(self.path, self.uses == "keys"
@@ -220,26 +219,13 @@ local function hash_of(to)
   return core.hmac_sha256("waba journal", text):sub(1, 8)
 end
 
---- Compares the recipient at a position with the hash in the journal.
----@param position integer
----@param to any  the recipient
----@return waba.Error|nil err
+--- Compares the recipient at a position with the hash in the journal. Returns an error if they differ.
 function Journal:verify(position, to)
   local known = self.checks[position]
   if known and known ~= hash_of(to) then
     local reason = "is of another source: recipient %d differs; expected that source, or another path"
     return journal_error(self.path, reason:format(position))
   end
-end
-
-local function begun_line(self, item)
-  local line, position = "begun " .. escape(item.text) .. "\n", item.position
-  local is_checked = self.uses == "positions" and (position % 1000 == 0 or POWERS_OF_TWO[position])
-  if is_checked and not self.checks[position] then
-    self.checks[position] = hash_of(item.to)
-    line = ("check %s %s\n"):format(item.text, self.checks[position]) .. line
-  end
-  return line
 end
 
 local function append(self, text)
@@ -252,7 +238,15 @@ end
 ---@return true|nil  nil: the messages must not be sent; the field `message` of the journal has the reason
 function Journal:begin(items)
   local lines = { self.unsaved, self.heading or "" }
-  for _, item in ipairs(items) do lines[#lines + 1] = begun_line(self, item) end
+  for _, item in ipairs(items) do
+    local position = item.position
+    local is_checked = self.uses == "positions" and (position % 1000 == 0 or POWERS_OF_TWO[position])
+    if is_checked and not self.checks[position] then
+      self.checks[position] = hash_of(item.to)
+      lines[#lines + 1] = ("check %s %s\n"):format(item.text, self.checks[position])
+    end
+    lines[#lines + 1] = "begun " .. escape(item.text) .. "\n"
+  end
   if not append(self, table.concat(lines)) then return nil end
   self.unsaved, self.heading = "", nil
   local synced, message = self.file:sync()
@@ -267,17 +261,11 @@ end
 -- Writes a line. After an error, the next call writes the line again.
 local function record(self, line)
   local text = self.unsaved .. (self.heading or "") .. line
-  if append(self, text) then
-    self.unsaved, self.heading = "", nil
-  else
-    self.unsaved, self.heading = text, nil
-  end
+  self.unsaved, self.heading = append(self, text) and "" or text, nil
 end
 
---- Writes a result. The line reaches the disk with the next batch, or when the journal is closed.
----@param item { text: string }
----@param state "sent"|"failed"|"maybe"
----@param detail string  the id of the sent message, or the kind and the code of the error
+--- Writes a result: `state` is "sent", "failed" or "maybe", and `detail` the end of the line. The line reaches the disk with
+--- the next batch, or when the journal is closed.
 function Journal:result(item, state, detail)
   record(self, ("%s %s %s\n"):format(state, escape(item.text), state == "sent" and escape(detail) or detail))
 end

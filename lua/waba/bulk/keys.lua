@@ -22,13 +22,11 @@ for place = 0, PER_WORD - 1 do POWERS[place] = 8 ^ place end
 -- The largest number of digits of a key that is stored as a number. A double represents such numbers exactly.
 local MOST_DIGITS = 15
 
----@return waba.BulkKeys
 function keys.new()
   return setmetatable({ words = {}, others = {}, begun = {} }, Keys)
 end
 
 --- Returns a key as text, or nil if the key is neither a string nor a whole number.
----@return string|nil text
 function keys.text(key)
   if type(key) == "string" then return key end
   if type(key) == "number" and key % 1 == 0 and key > -2 ^ 53 and key < 2 ^ 53 then return ("%.0f"):format(key) end

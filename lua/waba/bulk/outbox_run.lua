@@ -128,9 +128,7 @@ end
 
 --- Puts the messages of the source into the outbox, and waits for their results. If the source raises an error, raises the
 --- error again when the messages that the source has returned before have results.
----@return waba.BulkSummary|nil
----@return waba.Error? err  the store has failed for longer than `patience`; the field `summary` of the error is a
----        `waba.BulkSummary`
+--- Returns a `waba.BulkSummary`; or nil and an error, whose field `summary` is a `waba.BulkSummary`.
 function outbox_run.run(client, source, options)
   local now = clock()
   local self = setmetatable({

@@ -49,7 +49,6 @@ local function most_in_flight(client, options)
   return min(most, max(1, math.floor((options.timeout or client.timeout) / 2 / interval)))
 end
 
----@return waba.BulkRun
 function run.new(client, source, options, journal)
   local now, concurrency = clock(), most_in_flight(client, options)
   local batch = min(LARGEST_BATCH, concurrency)
@@ -115,7 +114,6 @@ function Run:settle(item, sent, err)
 end
 
 --- Takes the next message from the queue, if a message may be sent now.
----@return table|nil item
 function Run:take(now)
   if self.is_ending or self.first > self.last or self.breaker:left(now) > 0 then return nil end
   if self.bucket and not self.bucket:try(now + NOW) then return nil end
@@ -221,8 +219,6 @@ function Run:finish()
 end
 
 --- Returns the summary, or nil and the error of `give_up`. Raises the error of `fail` or `end_source`.
----@return waba.BulkSummary|nil
----@return waba.Error?
 function Run:outcome()
   local now = clock()
   if self.options.on_progress then self:report(now) end

@@ -79,15 +79,6 @@ local function is_due(run, item)
   return false
 end
 
--- Returns whether an earlier item of this run has the same recipient; always false for an invalid recipient.
-local function is_duplicate(run, item)
-  local address = recipient.read(item.to)
-  if not address then return false end
-  if run.recipients[address] then return true end
-  run.recipients[address] = true
-  return false
-end
-
 -- Ends the run if the journal belongs to another source. Returns whether the journal belongs to this source.
 local function belongs(run, item)
   local journal = run.journal
@@ -105,7 +96,8 @@ function source_reader.read(run, most)
     if #items == most or run.is_ending then break end
     local item = next_item(run)
     if not item then break end
-    if run.recipients and is_duplicate(run, item) then
+    local address = run.recipients and recipient.read(item.to) -- nil: the recipient is invalid
+    if address and run.recipients[address] then
       run.count:add "duplicates"
     elseif not run.journal then
       items[#items + 1] = item
@@ -114,6 +106,7 @@ function source_reader.read(run, most)
     elseif is_due(run, item) then
       items[#items + 1] = item
     end
+    if address then run.recipients[address] = true end
   end
   return items
 end

@@ -121,22 +121,11 @@ local function read(self, response, endpoint, call)
   return json
 end
 
-local function may_repeat(self, err, head)
-  if not err.retryable then return false end
-  return not err.maybe_sent or head.idempotent or self.retry.ambiguous
-end
-
 -- Returns whether the request can't be sent again: its sink was used, or its reader was used and can't be rewound.
 local function is_used(request)
   local body, into = request.body, request.into
   if type(body) == "table" and body.used and not (body.rewind and body.rewind()) then return true end
   return into and into.used
-end
-
--- Returns a random number of seconds between 0 and a bound that doubles with each attempt ("full jitter").
-local function backoff(self, attempt)
-  local retry = self.retry
-  return core.random() * min(retry.max, retry.base * 2 ^ (attempt - 1))
 end
 
 local TOO_LATE = {
@@ -270,9 +259,11 @@ local function perform(self, call, endpoint, now, deadline, observed)
     if observed then observed:attempt(response or failure, err) end
     if not err then return response, json end
     pause(self, err, endpoint, call, response, attempt)
-    local is_last = attempt >= self.retry.attempts
-    if is_last or not may_repeat(self, err, call.head) or is_used(call) then return nil, err end
-    local delay = (err.retry_after or 0) + backoff(self, attempt)
+    local retry = self.retry
+    local may_repeat = err.retryable and (not err.maybe_sent or call.head.idempotent or retry.ambiguous)
+    if attempt >= retry.attempts or not may_repeat or is_used(call) then return nil, err end
+    -- a random part of a bound that doubles with each attempt ("full jitter")
+    local delay = (err.retry_after or 0) + core.random() * min(retry.max, retry.base * 2 ^ (attempt - 1))
     if clock() + delay >= deadline then return nil, err end
     if observed then observed:retry(err, delay) end
     if call.before_retry and not err.maybe_sent then call.before_retry(err, call) end

@@ -89,13 +89,8 @@ local function reap_sometimes(self, now)
   if now < self.reap_at then return end
   self:reap_dead()
   local count = 0
-  for _ in pairs(self.open) do
-    count = count + 1
-    if count > FEW then
-      self.reap_at = now + REAP
-      break
-    end
-  end
+  for _ in pairs(self.open) do count = count + 1 end
+  if count > FEW then self.reap_at = now + REAP end
 end
 
 --- Reports that a call begins.

@@ -61,7 +61,6 @@ function Conversation:try(now) return self:delay(now) == 0 end
 
 -- The order of one client's messages --------------------------------------------------------------
 
----@return waba.Ordering
 function ordering.new()
   local self = setmetatable({
     awaited = {}, -- the conversation of each message, by message id
@@ -116,10 +115,8 @@ end
 local Slot = {}
 Slot.__index = Slot
 
---- Returns the slot of a message to the recipient `to`. `Slot:wait` waits until the message may be sent.
----@param to string
----@param ordered true|waba.OrderedOptions
----@param spare number  the seconds by which a call may exceed its deadline
+--- Returns the slot of a message to the recipient `to`. `Slot:wait` waits until the message may be sent. A call may exceed
+--- its deadline by `spare` seconds.
 function Ordering:slot(to, ordered, spare)
   local slot = setmetatable({ ordering = self, to = to, spare = spare + GRACE, awaits = false }, Slot)
   if type(ordered) == "table" then
@@ -133,9 +130,7 @@ function Ordering:slot(to, ordered, spare)
 end
 
 --- Waits until all previous messages to the recipient are finished, and takes the slot. A slot that was taken already is
---- only extended to `deadline`.
----@return number|nil now  the time after the wait
----@return waba.Error? err
+--- only extended to `deadline`. Returns the time after the wait, or nil and an error.
 function Slot:wait(transport, now, deadline)
   local conversation = self.conversation
   if not conversation then

@@ -9,8 +9,6 @@ local queues = require "waba.delivery.queue"
 
 local CLASSES = { "messages", "other", "media" }
 
--- The buckets of a key ----------------------------------------------------------------------------
-
 -- The limiters in use, by identity and text of the rates, until the last client of the key is closed or collected.
 local in_use = setmetatable({}, { __mode = "v" })
 
@@ -48,8 +46,6 @@ local function join(identity, rates)
   return found
 end
 
--- One client --------------------------------------------------------------------------------------
-
 -- Each queue is a field of the object, and the name of the field is the class of the requests. A separate table for the
 -- queues would be one more object for each client.
 
@@ -62,7 +58,6 @@ local pacing = {}
 
 ---@param rates waba.PaceOptions  a class without a rate has no limit
 ---@param identity? string  a hash of the API key; clients with equal hashes share the buckets
----@return waba.Pace
 function pacing.new(rates, identity)
   local has_pairs = rates.pair and true or rates.store ~= nil
   return setmetatable({ limiters = join(identity, rates), has_pairs = has_pairs }, Pace)
@@ -96,7 +91,6 @@ local function queues_of_pairs(self)
 end
 
 --- Returns the queue of a recipient, or nil if the recipient has no limit and no pause. May wait for the store.
----@return waba.Queue|nil
 function Pace:pair(to, now, is_bulk)
   local list, limiters = queues_of_pairs(self), self.limiters
   local shared = limiters.shared

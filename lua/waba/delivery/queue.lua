@@ -35,7 +35,6 @@ local queue = {}
 -- The lists of a queue in which no call has waited yet.
 local UNUSED = { first = 1, last = 0, count = 0 }
 
----@return waba.Queue
 function queue.new(limiter)
   return setmetatable({ limiter = limiter, replies = UNUSED, bulk = UNUSED, is_closed = false }, Queue)
 end
@@ -97,9 +96,7 @@ function Queue:close()
   self:notify_late(math.huge)
 end
 
-function Queue:is_empty()
-  return self.replies.count == 0 and self.bulk.count == 0
-end
+function Queue:is_empty() return self.replies.count == 0 and self.bulk.count == 0 end
 
 --- Takes a slot if there is one now and no call with precedence waits. Returns whether it has taken a slot.
 function Queue:try(now, is_bulk)

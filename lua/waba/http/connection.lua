@@ -1,5 +1,6 @@
 -- One connection of a server: reads and writes bytes over a cqueues socket, until a deadline or until the server closes
--- the connection. A slow peer blocks only the coroutine of its own connection.
+-- the connection. A slow peer blocks only the coroutine of its own connection. The methods that read and write return
+-- nil and a reason if they fail: "closed" or "timeout".
 
 local core = require "waba.core"
 local cqueues = require "cqueues"
@@ -100,8 +101,6 @@ end
 function Connection:has_bytes() return self.from <= #self.buffer end
 
 --- Waits until bytes can be taken, without taking them.
----@return boolean|nil
----@return "closed"|"timeout"|nil reason
 function Connection:fill()
   if self:has_bytes() then return true end
   local bytes, reason = receive(self, PIECE)
@@ -118,8 +117,6 @@ function Connection:take()
 end
 
 --- Takes at least one byte, and at most `most` bytes. Waits if the buffer is empty.
----@return string|nil bytes
----@return "closed"|"timeout"|nil reason
 function Connection:receive(most)
   if not self:has_bytes() then return receive(self, math.min(most, PIECE)) end
   if #self.buffer - self.from < most then return self:take() end
@@ -128,11 +125,8 @@ function Connection:receive(most)
   return bytes
 end
 
---- Takes the bytes up to and including `mark`.
----@param mark string
----@param most integer  the largest number of bytes, including the mark
----@return string|nil bytes  without the mark
----@return "closed"|"timeout"|"too long"|nil reason
+--- Takes the bytes up to and including `mark`, and returns the bytes before the mark. If more than `most` bytes would be
+--- taken, returns nil and "too long".
 function Connection:receive_until(mark, most)
   local looked = 0 -- the number of bytes in the buffer in which no mark begins
   while true do
@@ -162,9 +156,6 @@ local function complete(self, method, ...)
   end
 end
 
---- Writes all bytes.
----@return true|nil written
----@return "closed"|"timeout"|nil reason
 function Connection:send(bytes)
   if self.socket:send(bytes, 1, #bytes, "f") < #bytes then return nil, "closed" end
   return complete(self, "flush", "n", 0)
@@ -172,8 +163,6 @@ end
 
 --- Performs the TLS handshake, as the server of an accepted socket or as the client of a connected socket.
 ---@param context table  a context of luaossl, or a TLS state that was made from a context
----@return true|nil ok
----@return "closed"|"timeout"|nil reason
 function Connection:start_tls(context)
   return complete(self, "starttls", context, 0)
 end

@@ -26,9 +26,6 @@ local REASONS = {
 
 --- A request whose head was read, and its response.
 ---@class waba.http.Exchange
----@field connection waba.http.Connection
----@field protocol "HTTP/1.1"
----@field method string
 ---@field target string  the path with its query
 ---@field headers table<string, string|string[]>  names are lower-case; the value of a repeated header is a list
 ---@field length integer|nil  the length of the body in bytes; nil: the body is chunked
@@ -171,9 +168,8 @@ local function next_chunk(self)
   return false
 end
 
---- Takes the next bytes of the body.
----@return string|nil bytes  nil: the body has ended, or is incomplete if `reason` is not nil
----@return "closed"|"timeout"|"malformed"|nil reason
+--- Takes the next bytes of the body. Returns nil after the end of the body. For an incomplete body, returns nil and a
+--- reason: "closed", "timeout" or "malformed".
 function Exchange:read()
   if is_complete(self) then return nil end
   if self.continues then

@@ -89,26 +89,9 @@ local function search_and_close(self, place, connections, fits)
   return false
 end
 
-local function largest_peer(self)
-  local found
-  for _, peer in pairs(self.peers) do
-    if not found or peer.connections > found.connections then found = peer end
-  end
-  return found
-end
-
 --- Closes a connection because the system has no free descriptor. Returns false if no connection can be closed yet.
 function Limits:close_longest_waiting()
   return search_and_close(self, self, self.open_connections, any)
-end
-
--- Returns the number of the peer's connections without valid credentials on which the server waits for bytes.
-local function count_waiting(peer)
-  local count = 0
-  for connection in pairs(peer.members) do
-    if connection.waiting and not connection.trusted then count = count + 1 end
-  end
-  return count
 end
 
 -- Closes a connection to accept a new connection of `peer`, because all connections are in use. If no wait is long enough,
@@ -116,8 +99,13 @@ end
 -- true if a connection was closed, false if the new connection must be refused, nil if no connection can be closed yet.
 local function admit_when_full(self, peer)
   if search_and_close(self, self, self.open_connections, any) then return true end
-  local largest = largest_peer(self)
-  local waiting = count_waiting(peer)
+  local largest, waiting = nil, 0
+  for _, other in pairs(self.peers) do
+    if not largest or other.connections > largest.connections then largest = other end
+  end
+  for connection in pairs(peer.members) do
+    if connection.waiting and not connection.trusted then waiting = waiting + 1 end
+  end
   if largest.connections > waiting + 1 then
     return close_longest_waiting(self, largest.members, is_unknown, 0) or nil
   end

@@ -20,14 +20,11 @@ local PAUSE = 0.1
 ---@class waba.http.Listener
 ---@field socket table|nil  nil when closed
 ---@field limits table  an object of limits.lua
----@field port integer
 local Listener = {}
 Listener.__index = Listener
 
---- Creates a TLS context for `listen`. Raises an error if the certificate or the key is invalid.
----@param cert string  the certificate and its chain as PEM text
----@param key string  the private key as PEM text
----@return table context  a context of luaossl
+--- Creates a TLS context for `listen` (a context of luaossl). `cert` is the certificate and its chain, `key` the private key,
+--- both as PEM texts. Raises an error if one is invalid.
 function listener.tls_context(cert, key)
   local openssl_context = require "openssl.ssl.context"
   local x509, pkey = require "openssl.x509", require "openssl.pkey"
@@ -147,15 +144,10 @@ function Listener:close()
   for connection in pairs(self.open) do connection:interrupt() end
 end
 
-local function returned(_, _, why) return why end
-
 ---@class waba.http.ListenOptions
 ---@field cq userdata  the controller of cqueues that runs the coroutines
----@field host string
 ---@field port integer  0: any free port
----@field reuseport? boolean
 ---@field context? table  the result of `tls_context`; nil: HTTP without TLS
----@field limits? waba.ServerLimits
 ---@field serve fun(exchange: waba.http.Exchange)  responds to one request; may wait
 ---@field on_limit? fun(address: string|nil)  called when a connection was refused because of `limits`
 ---@field on_error fun(raised: any)  called if `serve` has raised an error, or if connections can't be accepted
@@ -173,7 +165,7 @@ function listener.listen(options)
     host = options.host, port = options.port, reuseaddr = true, reuseport = options.reuseport,
   }
   if not socket then return nil, reason(why) end
-  socket:onerror(returned)
+  socket:onerror(function(_, _, code) return code end)
   local ok
   ok, why = socket:listen()
   if not ok then

@@ -1,6 +1,6 @@
 ---@meta
 -- The methods of a transport, as annotations; no program loads this file. Any table with the method `send` can be the
--- option `transport` of `waba.client`; the other methods are optional. `waba.transport.curl` has all of them.
+-- option `transport` of `waba.client`; the other methods are optional. The transport "curl" has all methods.
 
 --- The part of a request that is the same in all calls of an endpoint. The client makes one table for each endpoint and
 --- passes the same table in each call, so a transport may cache an object for each table.
@@ -56,8 +56,8 @@ local transport = {}
 --- Sends one request and waits for the response, while other coroutines of the caller's event loop run. The method must
 --- always verify TLS, and must send the credentials to their own origin only. The method must never follow redirects,
 --- and must never repeat a request that is not idempotent. If a reader, a sink or a progress function raises an error,
---- `send` cancels the request and raises the error. These functions may wait in the event loop, except under PUC Lua
---- 5.1, in which no coroutine can yield through `pcall`.
+--- `send` cancels the request and raises the error. A reader, a sink or a progress function may wait in the event loop,
+--- except under PUC Lua 5.1, in which no coroutine can yield through `pcall`.
 ---@param request waba.Request
 ---@return waba.Response|nil response  the response, for every HTTP status
 ---@return waba.TransferFailure? failure

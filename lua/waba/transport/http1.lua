@@ -13,23 +13,16 @@ local LONGEST = 2 ^ 31 - 1 -- the longest timeout of a socket in milliseconds
 
 --- One request and its response.
 ---@class waba.Exchange
----@field socket table
----@field request waba.Request
 ---@field body? string|table  the body as `http1.open_body` prepares it
 ---@field to_send? integer  bytes of the request's body, if known
----@field chunked? boolean
 ---@field started number  the time of `core.clock` at which the request was started
 ---@field deadline number  the time of `core.clock` at which the exchange must have ended
 ---@field armed number  the time of `core.clock` at which the timeout of the socket was last set
 ---@field sent "no"|"maybe"|"yes"  see `waba.TransferFailure`
----@field bytes_sent integer
----@field bytes_received integer
 ---@field buffer string  the bytes that were received last
 ---@field from integer  the position of the first unused byte in the buffer
 ---@field store? string|table  the parts of the body that were received, if the body is kept in memory
 ---@field divert? function  called with the bytes of the body, if the body is not kept in memory
----@field status integer?
----@field reused boolean?
 ---@field keep boolean?  true: the connection can be used again
 ---@field connected number?  the time at which the connection was established, if it is new
 ---@field first_byte number?  the time at which the head of the response was received
@@ -48,10 +41,7 @@ function http1.milliseconds(seconds)
   return math.floor(math.max(1, math.min(LONGEST, seconds * 1000)))
 end
 
---- Returns nil and the failure for an error of a socket.
----@param exchange waba.Exchange
----@param reason string  the error of the socket: "timeout", "closed", …
----@param message string  the operation that has failed
+--- Returns nil and the failure for an error of a socket, such as "timeout" or "closed". `message` names what failed.
 function http1.fail_by_reason(exchange, reason, message)
   if reason == "timeout" then return http1.fail(exchange, "timeout", "the timeout passed: " .. message, reason) end
   return http1.fail(exchange, "network", message .. ": " .. reason, reason)
@@ -74,10 +64,8 @@ local function write(exchange, bytes, is_armed)
   return exchange.socket:send(bytes)
 end
 
---- Reads between one byte and `most` bytes. Checks the deadline at each call, because the timeout of a socket begins
---- again with each byte.
----@return string|nil bytes
----@return string? reason  the error of the socket
+--- Reads between one byte and `most` bytes. Returns nil and a reason after an error of the socket. Checks the deadline at
+--- each call, because the timeout of a socket begins again with each byte.
 function http1.read(exchange, most)
   if not arm(exchange) then return nil, "timeout" end
   return exchange.socket:receiveany(most)
@@ -89,11 +77,8 @@ function http1.report(exchange, to_receive)
   if progress then progress(exchange.bytes_sent, exchange.to_send, exchange.bytes_received, to_receive) end
 end
 
---- Determines the size of the request's body, and opens its file. `http1.close_body` closes the file.
----@param exchange waba.Exchange
----@param body string|table|nil  the field `body` of a `waba.Request`
----@return true|nil
----@return string? message
+--- Determines the size of the field `body` of a `waba.Request`, and opens its file. `http1.close_body` closes the file.
+--- Returns true, or nil and an error text.
 function http1.open_body(exchange, body)
   if body == nil or type(body) == "string" then
     exchange.body, exchange.to_send = body, body and #body

@@ -238,12 +238,8 @@ local function receive(exchange, divert)
   }, Response)
 end
 
---- Reads the final response, and ignores interim (1xx) responses.
----@param exchange waba.Exchange
----@param divert? fun(bytes: string): string?, string?  called with the bytes of a 2xx body, which are not kept in memory;
----        returns an error text and a code if it fails
----@return waba.Response|nil
----@return waba.TransferFailure?
+--- Reads the final response, and ignores interim (1xx) responses. If there is a function `divert`, calls it with the bytes
+--- of a 2xx body, which are then not kept in memory. `divert` returns an error text and a code if it fails.
 function http1_response.receive(exchange, divert)
   local ok, failure = read_more(exchange)
   if not ok then return nil, failure end

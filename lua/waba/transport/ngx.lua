@@ -96,13 +96,6 @@ local function target_of(head)
   return target
 end
 
--- Returns the value of Content-Length; true: the body is chunked; nil: the request has no such header.
-local function length_of(exchange)
-  local length = exchange.chunked or exchange.to_send
-  if not length and DECLARES_LENGTH[exchange.request.head.method] then length = 0 end
-  return length
-end
-
 local function unwritable(path, message)
   return ("the file %s cannot be written: %s"):format(path, message), "file"
 end
@@ -170,7 +163,9 @@ local function exchange_messages(exchange, target, now)
   if not connected then return nil, failure end
   local reused = exchange.reused
   if not reused then exchange.connected = core.clock() end
-  local written, reason = http1.send(exchange, target.head, length_of(exchange), reused)
+  local length = exchange.chunked or exchange.to_send
+  if not length and DECLARES_LENGTH[exchange.request.head.method] then length = 0 end
+  local written, reason = http1.send(exchange, target.head, length, reused)
   if written then return receive(exchange) end
   if type(reason) == "table" then return nil, reason end
   if exchange.fresh_tls and exchange.bytes_sent == 0 and reason == "closed" then

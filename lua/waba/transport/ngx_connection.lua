@@ -116,12 +116,8 @@ local function perform_handshake(exchange, target, limit)
   return http1.fail(exchange, "tls", ("no TLS with %s: %s"):format(target.authority, explanation), reason)
 end
 
---- Takes a connection from the pool of nginx, or opens a new connection with a TLS handshake.
----@param exchange waba.Exchange
----@param target table  the parsed URL of the request (`target_of` in ngx.lua)
----@param now number
----@return true|nil
----@return waba.TransferFailure? failure
+--- Takes a connection from the pool of nginx, or opens a new connection with a TLS handshake. `target` is the parsed URL of
+--- the request (`target_of` in ngx.lua). Returns true, or nil and a `waba.TransferFailure`.
 function ngx_connection.open(exchange, target, now)
   local limit = math.min(exchange.deadline, now + (exchange.request.connect_timeout or CONNECT_TIMEOUT))
   if limit <= now then return http1.fail(exchange, "timeout", "the timeout passed: there is no connection") end

@@ -58,11 +58,6 @@ end
 -- repeating timer. A process without other timers needs no repeating timer, because nginx then drops no timer.
 local is_watching = false
 
-local function is_at_risk(timer, pause)
-  local others = ngx.timer.running_count() + ngx.timer.pending_count() - (timer.is_running and 1 or 0)
-  return pause > 0 or others > 0
-end
-
 local function watch(premature)
   if ngx.worker.exiting() and not premature then return end
   for timer in pairs(watched) do
@@ -80,16 +75,16 @@ local function watch(premature)
   end
 end
 
---- Sets the timer unless it is set already. If nginx makes no timer or drops the timer, `watch` sets the timer again within
---- about two seconds.
----@param pause? number  seconds until the timer runs; default: 0
----@return boolean is_set
----@return string? message  the reason why nginx makes no timer
+--- Sets the timer, which runs after `pause` seconds, unless it is set already. If nginx makes no timer or drops the timer,
+--- `watch` sets the timer again within about two seconds. Returns whether the timer is set, and the reason why not.
 function Timer:set(pause)
   self.is_wanted = true
   if self.is_set then return true end
   pause = pause or 0
-  if not is_watching and is_at_risk(self, pause) then is_watching = ngx.timer.every(WATCH, watch) and true or false end
+  local others = ngx.timer.running_count() + ngx.timer.pending_count() - (self.is_running and 1 or 0)
+  if not is_watching and (pause > 0 or others > 0) then
+    is_watching = ngx.timer.every(WATCH, watch) and true or false
+  end
   self.serial = self.serial + 1
   local set, message = ngx.timer.at(pause, run, self, self.serial)
   self.is_set = set and true or false

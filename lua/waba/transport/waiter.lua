@@ -23,9 +23,8 @@ function Parked:wait(seconds) self.loop.park(self.task, seconds) end
 function Parked:wake() self.loop.wake(self.task) end
 function Parked:is_alive() return self.loop.is_alive(self.task) end
 
---- Makes a waiter for a task of an event loop.
----@param loop waba.Loop
----@param task waba.LoopTask|nil  nil: the running code can't be suspended, so the whole loop sleeps
+--- Makes a waiter for a task of an event loop. Without a task the whole loop sleeps, because the running code can't be
+--- suspended.
 function waiter.of_loop(loop, task)
   if not task then return waiter.sleeping(loop.sleep) end
   return setmetatable({ loop = loop, task = task }, Parked)
@@ -52,8 +51,7 @@ function LightThread:is_alive()
   return not self.is_waiting or self.is_woken or self.semaphore:count() < 0
 end
 
---- Returns a waiter for the running coroutine.
----@param named? waba.Loop  see `runtime.detect`
+--- Returns a waiter for the running coroutine. `named` has the same meaning as in `runtime.detect`.
 function waiter.here(named)
   if runtime.is_nginx() then
     local can_wait, message = runtime.can_wait_in_nginx()
@@ -89,7 +87,6 @@ end
 function Sleeping:wake() self.is_woken = true end
 function Sleeping.is_alive() return true end
 
----@return waba.Waiter
 function waiter.sleeping(sleep)
   return setmetatable({ sleep = sleep, step = SHORTEST, is_woken = false }, Sleeping)
 end

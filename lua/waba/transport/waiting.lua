@@ -163,15 +163,9 @@ local function await_alone(self, engine, waiter, id, transfer, request)
   end
 end
 
---- Waits until a transfer has finished, and calls the functions of its request during the wait.
----@param self table  the transport
----@param engine waba.Engine
----@param loop waba.Loop
----@param task waba.LoopTask|nil  nil: the loop can't suspend the running code
----@param id integer  the id of the transfer
----@param transfer waba.Transfer
----@param request waba.Request
----@return { raised: { value: any }? } waiter  raised: the error that a function of the request has raised
+--- Waits until a transfer has finished, and calls the functions of its request during the wait. `task` is nil if the loop
+--- can't suspend the running code. Returns a table whose field `raised`, if set, has the error of such a function as
+--- `value`.
 function waiting.wait(self, engine, loop, task, id, transfer, request)
   local body = request.body
   -- most waiters need only these four fields, and a table with more fields is larger

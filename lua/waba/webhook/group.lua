@@ -33,10 +33,10 @@ end
 --- stores all events of the group, or none. All calls return the same result.
 ---@param inbox waba.Inbox|waba.Work
 ---@param pause fun()  lets other coroutines run
----@param new_latch fun(): { wait: fun(self, seconds: number): any, open: fun(self, waiting: integer) }  makes an object
----        whose method `open` ends all calls of its method `wait`
+---@param new_latch fun(): { wait: fun(self, seconds: number): any }
+---@param open fun(latch: table, count: integer)  ends the `count` calls of the latch's method `wait`
 ---@return fun(events: waba.Event[], sources: table<integer, string>?): integer|nil, waba.Error?
-function group.new(inbox, pause, new_latch)
+function group.new(inbox, pause, new_latch, open)
   local current
 
   return function(events, sources)
@@ -54,7 +54,7 @@ function group.new(inbox, pause, new_latch)
     if not ok then
       mine.stored, mine.err = nil, errors.new { kind = "unavailable", message = tostring(mine.stored) }
     end
-    if mine.followers > 0 then mine.latch:open(mine.followers) end
+    if mine.followers > 0 then open(mine.latch, mine.followers) end
     return mine.stored, mine.err
   end
 end

@@ -18,10 +18,7 @@ local NO_CONTACT = {}
 
 local MOST_CHANGES = 16 -- the largest number of records with ">" that are read one after the other
 
---- Returns the ids of the customer that an event contains.
----@return string|nil phone
----@return string|nil user_id
----@return string|nil parent_user_id
+--- Returns the ids of the customer that an event contains: phone number, user id and parent user id.
 function identity.ids_of(event)
   local contact = type(event.contact) == "table" and event.contact or NO_CONTACT
   if event.kind == "echo" then return event.to or contact.wa_id, event.to_user_id or contact.user_id end
@@ -184,7 +181,6 @@ local function names_of(scope, name, get)
 end
 
 --- Returns a function that reads a record of the inbox's store. The function raises the errors of the store.
----@return fun(name: string): string|nil
 function identity.reader(inbox)
   if not inbox.get then
     error("the receiver's inbox has no store: use an inbox made by waba.inbox.memory, .sqlite or .redis", 4)
@@ -205,12 +201,8 @@ local function add_names(list, listed, scope, name, get)
   end
 end
 
---- Returns all names of a customer: the phone number and the user ids. Raises the errors of the store.
----@param inbox waba.Inbox
----@param to string|number|{ user_id: string }
----@param number? string|number  the business number; default: all business numbers
----@return string[]|nil names
----@return waba.Error? err  kind "invalid"
+--- Returns all names of a customer at a business number, or at all business numbers: the phone number and the user ids.
+--- Returns nil and an error for an invalid `to`. Raises the errors of the store.
 function identity.names(inbox, to, number)
   local get = identity.reader(inbox)
   local name, err = recipient.read(to)
@@ -227,8 +219,7 @@ end
 ---@param number? string|number  the business number; default: all business numbers
 ---@param form string  the name of the records, such as "%s:window"; "%s" stands for the number and the customer's name
 ---@param in_all? boolean  true: also reads the record that is valid for all business numbers
----@return string[]|nil values  the values of the records that exist
----@return waba.Error? err  kind "invalid"
+---@return string[]|nil values  nil: `to` is invalid, and the second result is the error
 function identity.read_all(inbox, to, number, form, in_all)
   local get = identity.reader(inbox)
   local name, err = recipient.read(to)

@@ -27,13 +27,9 @@ local OPTIONS = {
 -- For each receiver, the object that runs its handlers in this worker process.
 local drains = setmetatable({}, { __mode = "k" })
 
--- Makes a latch for group.lua.
-local function new_latch()
-  local latch = { semaphore = assert(semaphore.new(0)) }
-  function latch:wait(seconds) return self.semaphore:wait(seconds) end
-  function latch:open(waiting) self.semaphore:post(waiting) end
-  return latch
-end
+-- The functions for group.lua.
+local function new_latch() return assert(semaphore.new(0)) end
+local function open(latch, count) latch:post(count) end
 
 local report = refusal_log.new(ngx_work.log)
 
@@ -49,7 +45,7 @@ local function drain_of(receiver, options)
   local function put(events, sources) return target:put(events, sources) end
   drain = {
     running = running, work = running and running.work,
-    put = receiver.inbox.grouped and group.new(target, yield, new_latch) or put,
+    put = receiver.inbox.grouped and group.new(target, yield, new_latch, open) or put,
   }
   drains[receiver] = drain
   return drain
@@ -65,18 +61,14 @@ end
 ---@param options? waba.NginxOptions
 function nginx.start(receiver, options) start(drain_of(receiver, options)) end
 
-local function read_file(path)
+local function read_body()
+  ngx.req.read_body()
+  local path = ngx.req.get_body_file() -- nginx stores a large body in a temporary file
+  if not path then return ngx.req.get_body_data() or "" end
   local file = assert(io.open(path, "rb"))
   local body = file:read("*a")
   file:close()
   return body
-end
-
--- nginx stores a large body in a temporary file.
-local function read_body()
-  ngx.req.read_body()
-  local path = ngx.req.get_body_file()
-  return path and read_file(path) or ngx.req.get_body_data() or ""
 end
 
 local function respond(status, headers, body)

@@ -13,8 +13,6 @@ local open_window = {}
 local STATUS_TIME = 86400 -- seconds after which no further status of a message is expected
 
 --- See `Receiver:window`.
----@return number|nil seconds
----@return waba.Error? err  kind "invalid"
 function open_window.left(inbox, to, number)
   if type(to) == "table" and to.group_id then return math.huge end
   local values, err = identity.read_all(inbox, to, number, "%s:window")

@@ -93,13 +93,8 @@ local function names_of(inbox, to, number)
   return names
 end
 
---- Records that a customer wants no marketing messages, or removes the record.
----@param inbox waba.Inbox
----@param to string|number|{ user_id: string }
----@param number string|number|nil  nil: all numbers
----@param reason string|nil  nil: removes the record
----@return true|nil
----@return waba.Error? err
+--- Records that a customer wants no marketing messages. Without a reason, removes the record. Without a number, the record
+--- is valid for all numbers. Returns true, or nil and an error.
 function opt_outs.set(inbox, to, number, reason)
   identity.reader(inbox)
   local name, err = recipient.read(to)
@@ -116,9 +111,7 @@ function opt_outs.set(inbox, to, number, reason)
   return true
 end
 
---- Returns whether the store has a record that `set` would remove without a reason.
----@return boolean|nil
----@return waba.Error? err
+--- Returns whether the store has a record that `set` would remove, or nil and an error.
 function opt_outs.is_set(inbox, to, number)
   local names, err = names_of(inbox, to, number)
   if not names then return nil, err end
@@ -127,24 +120,7 @@ function opt_outs.is_set(inbox, to, number)
   return next(values) ~= nil
 end
 
--- Appends the rows of `list` for the records with some names. `known` is the set of the names of earlier rows.
-local function add_rows(inbox, names, scopes, numbers, rows, known)
-  local values, err = inbox.store:get_all(names)
-  if not values then return nil, err end
-  for _, name in ipairs(names) do
-    local own_scope, to = name:match "^suppressed:(.-)([^/]+)$"
-    local reason, at = (values[name] or ""):match "^(%S+) (%d+)$"
-    if reason and not known[name] and (not scopes or scopes[own_scope]) then
-      known[name] = true
-      rows[#rows + 1] = { to = to, reason = reason, at = tonumber(at), number = numbers[own_scope] }
-    end
-  end
-  return true
-end
-
---- Lists the customers who want no marketing messages.
----@param inbox waba.Inbox
----@param number? string|number  the business number; default: all business numbers
+--- Lists the customers who want no marketing messages from a business number, or from any business number.
 ---@return { to: string, reason: string, at: integer, number: string? }[]|nil
 ---@return waba.Error? err
 function opt_outs.list(inbox, number)
@@ -157,8 +133,16 @@ function opt_outs.list(inbox, number)
   repeat
     local names, more = inbox.store:record_names("suppressed:", PAGE, after)
     if not names then return nil, more end
-    local ok, err = add_rows(inbox, names, scopes, numbers, rows, known)
-    if not ok then return nil, err end
+    local values, err = inbox.store:get_all(names)
+    if not values then return nil, err end
+    for _, name in ipairs(names) do
+      local own_scope, to = name:match "^suppressed:(.-)([^/]+)$"
+      local reason, at = (values[name] or ""):match "^(%S+) (%d+)$"
+      if reason and not known[name] and (not scopes or scopes[own_scope]) then
+        known[name] = true
+        rows[#rows + 1] = { to = to, reason = reason, at = tonumber(at), number = numbers[own_scope] }
+      end
+    end
     after = more
   until not after
   table.sort(rows, function(a, b) return a.to < b.to end)

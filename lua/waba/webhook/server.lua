@@ -172,14 +172,6 @@ function Server:pollfd() return self.cq:pollfd() end
 function Server:events() return self.cq:events() end
 function Server:timeout() return self.cq:timeout() end
 
--- Makes a latch for group.lua.
-local function new_latch(condition)
-  local latch = { condition = condition.new() }
-  function latch:wait(seconds) return self.condition:wait(seconds) end
-  function latch:open() self.condition:signal() end
-  return latch
-end
-
 -- Makes a controller. Returns nil and an error text if cqueues raises an error.
 local function new_loop(cqueues)
   local ok, loop = pcall(cqueues.new)
@@ -202,8 +194,8 @@ local function start(self, options)
   self.idle = condition.new()
   local target = self.work or self.receiver.inbox
   local function put(events, sources) return target:put(events, sources) end
-  self.put = self.receiver.inbox.grouped and group.new(target, function() self.cqueues.sleep(0) end,
-    function() return new_latch(condition) end) or put
+  self.put = self.receiver.inbox.grouped and group.new(target, function() self.cqueues.sleep(0) end, condition.new,
+    function(latch) latch:signal() end) or put
   local ok, context
   if options.tls then
     ok, context = pcall(tls_context, options.tls)

@@ -24,7 +24,7 @@ Waiting.__index = Waiting
 
 function Waiting:getfd() return self.descriptor end
 function Waiting:dirty() return self.woken end
--- Called by copas.receive; the result "timeout" makes copas wait.
+-- copas.receive calls this method, and waits if the result is "timeout".
 function Waiting:receive()
   if self.asked then return "" end
   self.asked = true

@@ -29,7 +29,8 @@ local function close(handle)
   if not handle:is_closing() then handle:close() end
 end
 
--- Starts a timer, and a poll handle if there is a descriptor. Both call `ring`. Returns a function that closes both.
+-- Starts a timer, and a poll handle if there is a descriptor. Both handles call `ring`. Returns a
+-- function that closes the handles.
 local function watch(seconds, descriptor, ring)
   local timer, poll = uv.new_timer(), descriptor and uv.new_poll(descriptor)
   uv.update_time()

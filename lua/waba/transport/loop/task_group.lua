@@ -148,12 +148,6 @@ local function run_luv(fn)
   uv.run "nowait" -- luv crashes if the program ends while a handle is being closed
 end
 
-local function run_cqueues(fn)
-  local controller = require("cqueues").new()
-  controller:wrap(fn)
-  assert(controller:loop())
-end
-
 local function named_loop(transport)
   return type(transport.loop) == "table" and transport.loop.name or nil
 end
@@ -171,17 +165,20 @@ function task_group.here(transport)
   return new_group(name, transport)
 end
 
---- Calls a function with a task group that the running coroutine owns. Outside of any event loop, runs the function in a
---- new loop, and returns when every coroutine of the loop has ended.
----@param transport waba.Transport|table  see `here`
----@param fn fun(group: waba.TaskGroup): ...
----@return any ...  the results of `fn`
+--- Calls a function with a task group that the running coroutine owns, and returns the results of the function. Outside of
+--- any event loop, runs the function in a new loop, and returns when every coroutine of the loop has ended.
 function task_group.run(transport, fn)
   local named = named_loop(transport)
   local name = runtime.loop_name(named)
   if needs_luv(name) then return call_in("luv", transport, fn, run_luv) end
   if name ~= "blocking" then return fn(new_group(name, transport)) end
-  if named == "cqueues" then return call_in("cqueues", transport, fn, run_cqueues) end
+  if named == "cqueues" then
+    return call_in("cqueues", transport, fn, function(call)
+      local controller = require("cqueues").new()
+      controller:wrap(call)
+      assert(controller:loop())
+    end)
+  end
   return call_in("native", transport, fn, require("waba.transport.loop.native").run)
 end
 
