@@ -1,2 +1,2 @@
--- The version of the library. The Makefile reads it from this file for the C modules.
+-- The version of the library. The Makefile passes the version in this file to the C modules.
 return "1.0.0"

@@ -41,8 +41,7 @@ local function profile_of(self)
   return self.profile
 end
 
---- Returns the API key from the first of these places that has a key: --key-file, the profile, D360_API_KEY,
---- ~/.config/waba/key.
+--- Returns the API key: from --key-file, else from the profile, else from D360_API_KEY, else from ~/.config/waba/key.
 ---@return string key
 ---@return string source  the file or the environment variable with the key
 function Context:key()

@@ -7,9 +7,8 @@ local entries = {}
 function entries.show_depth(ctx, box)
   local depth, err = box:depth()
   if not depth then return ctx:fail(err) end
-  local oldest
-  oldest, err = box:oldest()
-  if err then return ctx:fail(err) end
+  local oldest, failure = box:oldest()
+  if failure then return ctx:fail(failure) end
   local age = oldest and math.max(0, os.time() - oldest) or nil
   return ctx:show({ depth = depth, oldest = age }, nil, function()
     output.fields { { "waiting", tostring(depth) }, { "oldest", age and output.age(age) or "none" } }

@@ -4,7 +4,7 @@ local waba = require "waba"
 
 local event_kinds = {}
 
--- For each type of file, a text that begins as such files do. Programs recognise the type by these first bytes.
+-- A file for each type of media. Only its first bytes are valid, by which programs recognise the type.
 local FILES = {
   image = "\255\216\255\224 a photo", sticker = "RIFF\16\0\0\0WEBPVP8 sticker", video = "\0\0\0\24ftypmp42 a video",
   audio = "OggS a sound", voice = "OggS a voice note", document = "%PDF-1.4 a document",
@@ -31,7 +31,7 @@ local function status(name)
   end
 end
 
--- The argument `value` of `of` and `change` may be a function, whose result for the options is then used.
+-- The argument `value` of the functions `of` and `change` is a value, or a function that returns the value.
 local function resolved(value, options)
   return type(value) == "function" and value(options) or value
 end

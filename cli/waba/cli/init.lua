@@ -92,7 +92,7 @@ local function parse(parser, arguments)
   return nil, error_message, command or "waba"
 end
 
--- Returns the first argument that is the name of a subcommand. Returns nil if --help is before this argument.
+-- Returns the first argument that is the name of a subcommand; nil if --help is before the name.
 local function command_in(arguments)
   local known = {}
   for _, name in ipairs(COMMANDS) do known[name] = true end

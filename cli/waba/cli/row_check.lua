@@ -15,9 +15,8 @@ local function error_of(merge, row, message, hosting, seen, definition_of)
   local read = hosting == "cloud" and recipient.read or recipient.normalize
   local address, err = read(row[merge.columns.to])
   if not address then return merge:explain(err, message) end
-  local valid
-  valid, err = waba.check(message, hosting)
-  if not valid then return merge:explain(err, message) end
+  local valid, failure = waba.check(message, hosting)
+  if not valid then return merge:explain(failure, message) end
   local different = definition_of and definition_of(message)
   if different then return different.message end
   local column = merge.columns.key

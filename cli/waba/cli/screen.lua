@@ -49,7 +49,7 @@ function Screen:close()
   core.hold_interrupt(false)
 end
 
---- Opens the screen. SIGTERM then makes `read` return "end", so that the program can restore the terminal.
+--- Opens the screen. After SIGTERM, `read` returns "end", so that the program can restore the terminal.
 ---@return table|nil  nil: standard input and output are not a terminal with control sequences
 return function()
   if not (core.is_terminal(0) and core.is_terminal(1)) or os.getenv "TERM" == "dumb" then return nil end

@@ -120,9 +120,8 @@ function Figures:look()
   local box = self.box
   local depth, err = box:depth()
   if not depth then return nil, err end
-  local oldest
-  oldest, err = box:oldest()
-  if err then return nil, err end
+  local oldest, failure = box:oldest()
+  if failure then return nil, failure end
   local rows, is_cut = read_rows(box.store, false)
   if not rows then return nil, is_cut end
   local dead, dead_is_cut = read_rows(box.store, true)

@@ -68,7 +68,7 @@ local function read_request(method, url, body)
   return made
 end
 
--- Returns the object with the request or the message. Some logs have this object inside another object.
+-- Returns the object with the request or the message, which some logs write inside another object.
 local function unwrapped(entry)
   if text(entry.method) then return entry end
   local inner = object(entry.request)

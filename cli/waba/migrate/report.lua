@@ -45,7 +45,7 @@ local function render_cloud(read, message, lacking)
   return encode(cloud, {}, message, { validate = false }), false
 end
 
--- Returns whether a table is the body of a request. A message from a builder has none of these fields.
+-- Returns whether a table is the body of a request, and not a message from a builder.
 local function is_stored(body)
   return body.to ~= nil or body.recipient_type ~= nil or body.messaging_product ~= nil or body.preview_url ~= nil
 end

@@ -22,7 +22,7 @@ local text_part = frame.text_part
 
 local FRAME = { header = true, body = true, footer = true, action = true }
 
--- Divides the fields of `content` by their names. Returns the fields that are not in `names`, and the others.
+-- Returns the fields of `content` that are not in `names`, and the fields that are in `names`.
 local function split(content, names)
   local rest, taken = {}, {}
   for key, value in pairs(content) do

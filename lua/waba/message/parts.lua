@@ -1,4 +1,4 @@
--- Functions of several builders. They never raise an error, and return a value of an unexpected type unchanged.
+-- Functions that several builders call. No function raises an error: a value of an unexpected type is returned unchanged.
 
 local digits = require "waba.digits"
 

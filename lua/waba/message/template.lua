@@ -134,7 +134,7 @@ local short_buttons = {
 }
 
 local function button_component(button, position)
-  -- schema.lua reports the invalid sub_type
+  -- the invalid value becomes the sub_type, which schema.lua reports
   if not is_table(button) then return { type = "button", index = position, sub_type = button } end
   local component = { type = "button", index = position }
   for key, value in pairs(button) do component[key] = value end

@@ -29,7 +29,7 @@ function CallingSettings:get()
   return values.without_null(values.object(values.dig(json, "calling")))
 end
 
---- Changes the fields in `settings` and keeps the others: POST /calling/settings.
+--- Changes the passed settings and keeps the other settings: POST /calling/settings.
 ---@param settings waba.CallingSettings
 ---@return true|nil
 ---@return waba.Error? err

@@ -23,7 +23,7 @@ local BLOCK = { is = "object", fields = { reason = { is = "string", characters =
 
 local normalize, text = recipient.normalize, values.some_text
 
--- Returns the phone numbers in the gateway's form, and a table from this form to the form in the argument.
+-- Returns the phone numbers in the gateway's form, and for each of them the number that the caller has passed.
 local function encode_numbers(numbers)
   if numbers[1] == nil then
     return nil, errors.invalid("contacts", "contacts is empty; at least 1 number is needed")

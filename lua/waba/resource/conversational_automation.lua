@@ -38,7 +38,7 @@ local FIELDS = {
 }
 
 local function read(json)
-  -- the fields may be in an object `conversational_automation`, and this object in a list `data`
+  -- the response has the fields alone, in an object `conversational_automation`, or in the first element of a list `data`
   local stored = values.dig(json, "data", 1) or json
   stored = values.object(values.dig(stored, "conversational_automation") or stored)
   local result = {

@@ -1,5 +1,5 @@
 -- The health of the gateway's WhatsApp client: GET /v1/health; on Cloud hosting, the health of the phone number: GET
--- /health_status. The gateway updates the health every five minutes, so a client caches the response for this time.
+-- /health_status. The gateway updates the health every five minutes, so a client caches the response for five minutes.
 
 local core = require "waba.core"
 local hosting = require "waba.hosting"

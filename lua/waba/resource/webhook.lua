@@ -119,9 +119,8 @@ function Webhook:set(options)
   options = check_address(options, ADDRESS, "client.webhook:set")
   local body, err = encode_address(self.client, options)
   if not body then return nil, err end
-  local json
-  json, err = self.client:call("set_webhook", { json = body })
-  if json == nil then return nil, err end
+  local json, response = self.client:call("set_webhook", { json = body })
+  if json == nil then return nil, response end
   local stored = read_address(json)
   stored.url = stored.url or options.url
   return stored
@@ -142,7 +141,7 @@ local ACCOUNT = option.with(ADDRESS, {
 })
 
 --- Sets the account's webhook URL: POST /waba_webhook (Cloud hosting only). The change takes effect after about 20
---- seconds. Until then, `account` returns the previous URL.
+--- seconds. Before the change takes effect, `account` returns the previous URL.
 ---@param options waba.AccountWebhookOptions
 ---@return true|nil
 ---@return waba.Error? err

@@ -73,7 +73,7 @@ local function dry_run(ctx, args, checked)
   return checked.invalid > 0 and 1 or 0
 end
 
--- Opens the table again, and returns its rows as a source for `client:send_all`. `row_check.read` has read it before.
+-- Opens the table a second time, after `row_check.read`, as the source of rows for `client:send_all`.
 local function source_of(ctx, args)
   local merge = mail_merge.open(ctx, args)
   local columns = merge.columns
@@ -94,7 +94,7 @@ local function confirm(question)
   return reply ~= nil and reply:find "^%s*[yY]" ~= nil
 end
 
--- Prints a warning if the last run with the journal sent another message. Returns false if the user then stops the run.
+-- Prints a warning if the last run with the journal sent another message. Returns false if the user declines to continue.
 local function accept_change(args, journal, description)
   local last, own = journals.last_section(journal, description)
   if not last or last.campaign == description then return true end

@@ -11,14 +11,10 @@ fish: waba completion fish > ~/.config/fish/completions/waba.fish]]
   command:argument("shell", "bash, zsh or fish."):choices { "bash", "zsh", "fish" }
 end
 
--- The completion of file names in the script that argparse writes for bash. `with_files` replaces this line, with which
--- bash splits file names at blanks, and appends a blank to the name of a folder.
+-- FILES is the completion of file names in the bash script of argparse. BEFORE_FILES keeps bash from splitting file names at
+-- blanks.
 local FILES = 'COMPREPLY=($(compgen -f -- "$cur"))'
-
-local function with_files(text)
-  local replacement = ("compopt -o filenames 2>/dev/null; local IFS=$'\\n'; %s"):format(FILES)
-  return (text:gsub(FILES:gsub("%p", "%%%0"), (replacement:gsub("%%", "%%%%"))))
-end
+local BEFORE_FILES = "compopt -o filenames 2>/dev/null; local IFS=$'\\n'; "
 
 -- For each shell, the pattern of the completion of --profile in the script of argparse, and the replacement that completes
 -- the names of profiles.
@@ -31,7 +27,7 @@ local PROFILES = {
 local function text_of(shell)
   local parser = require("waba.cli").parser()
   local text = parser["get_" .. shell .. "_complete"](parser):gsub(PROFILES[shell][1], PROFILES[shell][2])
-  return shell == "bash" and with_files(text) or text
+  return shell == "bash" and text:gsub(FILES:gsub("%p", "%%%0"), BEFORE_FILES .. "%0") or text
 end
 
 local function run(ctx, args)

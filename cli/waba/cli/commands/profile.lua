@@ -31,9 +31,8 @@ function actions.show(ctx)
   local resource = ctx:client().profile
   local about, err = resource:about()
   if not about then return ctx:fail(err) end
-  local business
-  business, err = resource:business()
-  return ctx:show(business and { about = about, business = business }, err, function()
+  local business, failure = resource:business()
+  return ctx:show(business and { about = about, business = business }, failure, function()
     output.fields { { "about", about } }
     show_business(business)
   end)

@@ -98,9 +98,8 @@ local function run(ctx, args)
     to, options = args.to or parts.to, parts.options
     if to == nil then ctx:wrong('the recipient is missing: expected --to, or the field "to" in the message') end
   end
-  local sent
-  sent, err = ctx:client():send(to, message, send_options(args, options))
-  return ctx:show(sent, err, show)
+  local sent, failure = ctx:client():send(to, message, send_options(args, options))
+  return ctx:show(sent, failure, show)
 end
 
 return { add = add, prepare = prepare, neutral = neutral, run = run }

@@ -50,12 +50,10 @@ local function look(state)
       seen[name] = found
     end
   end
-  local err
-  if state.outbox then
-    seen.campaigns, err = look_at_campaigns(state)
-    if not seen.campaigns then return nil, err end
-  end
-  return seen
+  if not state.outbox then return seen end
+  local campaigns, err = look_at_campaigns(state)
+  seen.campaigns = campaigns
+  return campaigns and seen, err
 end
 
 local function dim(text) return { text = text, colour = "dim" } end

@@ -69,7 +69,7 @@ function by_url.info(resource, id, timeout)
   end)
 end
 
--- Returns the path and the query of the URL of a file. Errors do not contain the URL, because it gives access to the file.
+-- Returns the path and the query of the URL of a file. Errors do not contain the URL, which gives access to the file.
 local function target_of(resource, url)
   local target = resource.rules.target_of(url)
   if target then return target end
@@ -97,14 +97,12 @@ end
 local function find_and_fetch(resource, id, options, destination, deadline)
   local info, err = by_url.info(resource, id, deadline - core.clock())
   if not info then return nil, err, false end
-  local target
-  target, err = target_of(resource, info.url)
-  if not target then return nil, err, false end
-  local expected = options.sha256 == nil and info.sha256 or nil
-  local result
-  result, err = fetch(resource, target, expected, options, destination, math.max(0.001, deadline - core.clock()))
+  local target, invalid = target_of(resource, info.url)
+  if not target then return nil, invalid, false end
+  local expected, timeout = options.sha256 == nil and info.sha256 or nil, math.max(0.001, deadline - core.clock())
+  local result, failure = fetch(resource, target, expected, options, destination, timeout)
   if result then result.type = result.type or info.type end
-  return result, err, true
+  return result, failure, true
 end
 
 function by_url.fetch(resource, id, options, destination)

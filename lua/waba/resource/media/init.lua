@@ -72,11 +72,10 @@ local function open(self, options, what, check, again)
   local validate = self.client.validate
   local source, err = upload.open(options, what, validate and self.rules.largest_upload or math.huge, false, again, 3)
   if not source or not validate then return source, err end
-  local fine
-  fine, err = check(source.type, source.size)
+  local fine, failure = check(source.type, source.size)
   if fine then return source end
   upload.close(source)
-  return nil, err
+  return nil, failure
 end
 
 --- Uploads a file: POST /v1/media (Cloud: POST /media). The gateway keeps the file for 14 days (Cloud: 30). Checks the
@@ -90,11 +89,10 @@ function Media:upload(options)
   check_kind(self, options.as)
   local fine, err = check_ttl(self, options.ttl_minutes)
   if not fine then return nil, err end
-  local source
-  source, err = open(self, options, "client.media:upload", function(media_type, size)
+  local source, failure = open(self, options, "client.media:upload", function(media_type, size)
     return rules.check_upload(self.rules, media_type, size, options.as)
   end)
-  if not source then return nil, err end
+  if not source then return nil, failure end
   if self.rules.is_form then wrap_in_form(source, options) end
   local json, response = upload.send(self.client, "upload_media", source, options)
   if json == nil then return nil, response end
@@ -113,11 +111,10 @@ function Media:resumable(options)
   if options == nil then error("client.media:resumable: one of the options file, data and reader is required", 2) end
   local endpoint, err = hosting.endpoint(self.client.hosting, "open_upload")
   if not endpoint then return nil, err end
-  local source
-  source, err = open(self, options, "client.media:resumable", function(media_type, size)
+  local source, failure = open(self, options, "client.media:resumable", function(media_type, size)
     return rules.check(self.rules.example, "a resumable upload", media_type, size)
   end, true)
-  if not source then return nil, err end
+  if not source then return nil, failure end
   return resumable.send(self.client, source, options)
 end
 

@@ -1,4 +1,4 @@
--- Uploads a file that can be continued after a failure: opens a session, then sends the bytes (cloud.md, section 3.6).
+-- Uploads a file in a session, in which a failed upload can be continued (cloud.md, section 3.6).
 
 local core = require "waba.core"
 local download = require "waba.resource.media.download"
@@ -85,8 +85,8 @@ local function send_rest(client, session, source, offset, report, timeout)
 end
 
 -- Sends the rest of the file, and retries after temporary failures. The third result is true if the gateway has received
--- all bytes, but its response with the handle was lost. The upload must then begin again, because the platform does not
--- document a request with a rest of 0 bytes.
+-- all bytes, but its response with the handle was lost. A lost response requires a new upload, because the platform does
+-- not document a request with a rest of 0 bytes.
 local function complete(client, session, source, report, offset, deadline)
   local resumes = 0
   while true do

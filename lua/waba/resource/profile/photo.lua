@@ -46,7 +46,7 @@ local function find_link(self)
   return nil, no_photo(response)
 end
 
--- The endpoint of a request to the photo's URL. Its `path` is a text for the client's `on_event`.
+-- The endpoint of a request to the photo's URL. Only events for `on_event` contain the `path`.
 local LINKED = { method = "GET", path = "(the photo's address)", binary = true, is_external = true }
 
 -- Fetches the photo without the API key, because the host of its URL is not the gateway.

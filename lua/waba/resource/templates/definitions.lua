@@ -161,8 +161,8 @@ function definitions:fill(name, language, values)
   }
 end
 
---- Forgets the definitions of one template or of all templates, which are then fetched again when they are used. Call
---- this function when a webhook reports that a template was changed.
+--- Forgets the definitions of one template or of all templates. The client then fetches a definition again when it is
+--- needed. Call `forget` when a webhook reports a changed template.
 ---@param name? string  the name of the template; default: all templates
 function definitions:forget(name)
   if name == nil then

@@ -196,7 +196,7 @@ local DELETE_OPTIONS = {
 }
 
 --- Creates a template in one language and submits it for review: POST /v1/configs/templates; POST /message_templates.
---- The review takes up to 48 hours (24 on Cloud hosting). Its result is the field `status` of the template.
+--- The review takes up to 48 hours (24 on Cloud hosting). The field `status` of the template has the result.
 --- The components are checked before the request. A template with `library_template_name` is approved at once.
 ---@param options waba.NewTemplate
 ---@return waba.StoredTemplate|nil  the status is "created" or "submitted", on Cloud hosting "PENDING"
@@ -259,8 +259,8 @@ for _, name in ipairs { "definition", "fill", "forget", "keep" } do Templates[na
 for name, method in pairs(archive) do Templates[name] = method end
 Templates.compare, Templates.library, Templates.each_in_library = library.compare, library.list, library.each
 
---- Returns the namespace of the account's templates. The first call reads the namespace from a template and keeps it. Cloud
---- hosting has no namespaces.
+--- Returns the namespace of the account's templates. A client requests the namespace once. Cloud hosting has no
+--- namespaces.
 ---@return string|nil namespace
 ---@return waba.Error? err  kind "not_found" if the account has no template; kind "invalid" on Cloud hosting
 function Templates:namespace()

@@ -29,7 +29,7 @@ local PAGE_OPTIONS = option.with(EACH_OPTIONS, {
   before = "string",   -- selects the page before this cursor
 })
 
---- A template of the library. Its name is the value of the option `library_template_name` of `client.templates:create`.
+--- A template of the library. `client.templates:create` has the option `library_template_name` for the name.
 ---@class waba.LibraryTemplate
 ---@field name string
 ---@field language string
