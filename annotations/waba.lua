@@ -348,7 +348,7 @@ local nginx = {}
 --- The options that every inbox has.
 ---@class waba.InboxOptions
 ---@field retry? waba.InboxRetry  when the handlers of a failed event are called again
----@field remember? number  the seconds for which duplicates are recognised. The gateway repeats a webhook for 86400 seconds on On-Premise hosting, and for 604800 seconds on Cloud hosting; default: 7 * 86400
+---@field remember? number  the seconds for which duplicates are recognised. The gateway repeats a webhook for 1 day on On-Premise hosting, and for 7 days on Cloud hosting; default: 7 * 86400
 
 ---@class waba.MemoryInboxOptions : waba.InboxOptions
 ---@field remember? number  the seconds for which duplicates are recognised. The keys of all events of these seconds are in memory; default: 2 * 86400
@@ -365,9 +365,9 @@ local nginx = {}
 
 --- The options for running the handlers of a receiver.
 ---@class waba.WorkOptions
----@field concurrency? integer  the largest number of handlers that run at the same time. If this number is above 1 and the caller runs in no event loop, the handlers run in a new event loop, as with `waba.run`; default: 1
----@field batch? integer  the largest number of events that are taken in one call, each of a different customer. If handlers are slow, the number of taken events is at most the number of free handlers; default: 16
----@field lease? number  the seconds after which another worker may take an event if its lease is not renewed; default: 60
+---@field concurrency? integer  the largest number of handlers that run at the same time. Outside of an event loop, a number above 1 starts an event loop, as `waba.run` does; default: 1
+---@field batch? integer  the largest number of events in one take, each of a different customer. If handlers are slow, at most one event for each free handler is taken; default: 16
+---@field lease? number  after this number of seconds without a renewal, another worker may take the event; default: 60
 ---@field forever? boolean  true: waits for events when none is due, and writes to standard error when the inbox can't be read; default: false
 ---@field interval? number  with `forever`: the seconds between two checks of an empty inbox; default: 0.25
 ---@field stop? fun(): boolean  called before each event; the result true ends the work. With `forever`, without `stop` and outside of an event loop, the work ends after SIGTERM, SIGINT or SIGHUP; a second signal ends the process
@@ -400,13 +400,13 @@ local nginx = {}
 ---@field sync? boolean  true: the entries survive a power failure. `put` returns after the entries are written to the disk, and a sender writes to the disk before it sends a message. false: the entries survive a crash of the process, but after a power failure a message may be sent twice; default: true
 
 ---@class waba.RedisOutboxOptions : waba.OutboxOptions, waba.RedisAddress
----@field prefix? string  the prefix of all keys; a part in braces keeps the keys on one node of a cluster; default: "{waba:outbox}"
+---@field prefix? string  the prefix of all keys; its braces keep all keys on one node of a cluster; default: "{waba:outbox}"
 
 --- The options for sending messages in nginx.
 ---@class waba.NginxSenderOptions
 ---@field concurrency? integer  the largest number of messages in flight at once in each worker process; default: 16
 ---@field batch? integer  the largest number of entries that are taken in one call; default: 64
----@field lease? number  the seconds after which another sender may take an entry if its lease is not renewed; default: 60
+---@field lease? number  after this many seconds without a renewal, another sender may take the entry; default: 60
 ---@field interval? number  the seconds between two checks for entries that other processes have put; default: 1
 
 --- The options that every outbox has.
@@ -635,13 +635,13 @@ local nginx = {}
 ---@field client waba.Client|waba.Clients|table<string, waba.Client>|fun(entry: waba.OutboxEntry): waba.Client|nil  required: a client; or a table of clients by number or phone_number_id; or a function that returns the client of an entry, and may wait; or the result of waba.clients
 ---@field receiver? waba.Receiver  the receiver of the statuses that prove that messages were accepted. This process must run the receiver's handlers (Cloud hosting; see `outbox:watch`)
 ---@field suppress? waba.Receiver  a receiver that stores which customers want no marketing messages. Marketing templates to these customers are not sent; the result is an error of kind "blocked". A template is for marketing if its definition in the client has the category marketing, or if its entry has the option `marketing`
----@field settle? number  the seconds for which an uncertain result waits for a status that proves that the message was accepted (Cloud hosting). At most the option `keep` of the outbox; default: 600
+---@field settle? number  the seconds for which an uncertain result waits for a status that proves that the message was accepted (Cloud hosting). At most `keep` of the outbox; default: 600
 ---@field resend? boolean  true: sends a message once again if no status has proved within `settle` seconds that the message was accepted. The recipient may get the message twice; default: false
 ---@field on_result? fun(entry: waba.OutboxEntry, sent: waba.Sent|nil, err: waba.Error|nil)  called after a result is stored. `entry` has `id`, `key`, `to` and `number`. If the error has `maybe_sent`, the result stays uncertain. If the process ends before the call, only `outbox:get` returns the result
 
 ---@class waba.SenderWorkOptions : waba.WorkOptions
----@field concurrency? integer  the largest number of messages in flight. If this number is above 1 and the caller runs in no event loop, the messages are sent in a new event loop, as with `waba.run`; default: 16
----@field batch? integer  the largest number of entries that are taken in one call, each for another recipient; default: 64
+---@field concurrency? integer  the largest number of messages in flight. Outside of an event loop, a number above 1 starts an event loop, as `waba.run` does; default: 16
+---@field batch? integer  the largest number of entries in one take, each for another recipient; default: 64
 
 --- The address of a Redis server.
 ---@class waba.RedisAddress
@@ -655,7 +655,7 @@ local nginx = {}
 
 --- The file of an inbox or an outbox.
 ---@class waba.SqliteFile
----@field file string  required: the path of the database file of one inbox or one outbox. The process must be able to write to the file and to its directory. A new file has mode 600. If the file is removed or replaced, the inbox or outbox opens the new file at this path
+---@field file string  required: the path of the database file of one inbox or one outbox. The process must be able to write to the file and to its directory. A new file has mode 600. A file that was removed or replaced is opened again at this path
 ---@field busy_timeout? number  the longest wait for the write lock of another process, in seconds. In nginx, `waba.run`, cqueues and copas, other coroutines run during the wait; default: 5
 
 --- A business number and the credentials of its webhook. If the table has no credentials, the credentials of the receiver

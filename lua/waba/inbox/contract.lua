@@ -20,8 +20,7 @@
 -- - If the lease of a taken event expires, the attempt has failed, and `take` may return the event again.
 -- - A failed event waits for its next attempt, and the later events of its conversation wait for this event. After
 --   `retry.attempts` attempts an event becomes a dead letter. A dead letter has the reason of the last failure.
--- - An event that can't be read becomes a dead letter at once. The event is damaged, or another version of waba has
---   stored it.
+-- - A damaged event, and an event that another version of waba has stored, becomes a dead letter at once.
 
 ---@class waba.SetAside
 ---@field event waba.Event?  nil: the event can't be read
@@ -48,8 +47,7 @@ function inbox:put(events, sources, taking) end
 
 --- Leases the oldest events that are due, at most one of each conversation.
 ---@param n? integer      the largest number of events; default: 1
----@param lease? number   the length of the lease in seconds; default: 60. Afterwards another `take` may return the
----        events
+---@param lease? number   the seconds after which another `take` may return the events; default: 60
 ---@return waba.Event[]|nil events
 ---@return waba.Error? err
 function inbox:take(n, lease) end

@@ -271,8 +271,7 @@ local inbox = {}
 inbox.OPTIONS = {
   retry = "waba.InboxRetry",             -- when the handlers of a failed event are called again
   remember = { "number>0", 7 * 86400 },  -- the seconds for which duplicates are recognised. The gateway repeats a
-                                         -- webhook for 86400 seconds on On-Premise hosting, and for 604800 seconds on
-                                         -- Cloud hosting
+                                         -- webhook for 1 day on On-Premise hosting, and for 7 days on Cloud hosting
 }
 
 --- Checks the options of an inbox. Returns the settings of the inbox and of its store. `known` declares the options.

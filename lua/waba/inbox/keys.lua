@@ -43,8 +43,7 @@ local function change_key(event)
 end
 
 -- Returns the key of a status. On Cloud hosting the key contains the recipient, because a message to a group has a
--- status for each member. The key also contains the type "payment" or "call", because a payment and a message may have
--- the same id.
+-- status for each member. The key of a payment or a call contains the type, because a message may have the same id.
 local function status_key(event)
   local key = "status:" .. of_number(event, event.id) .. ":" .. tostring(event.status)
   if event.hosting ~= "cloud" then return key end
@@ -89,8 +88,7 @@ local function names_of(event)
   return names
 end
 
---- The lanes of a conversation. The second lane has the statuses if they are ordered separately. The first lane has all
---- other events.
+--- The lanes of a conversation. The second lane has the statuses if they are ordered separately.
 keys.LANES = { "", "status:" }
 
 --- Returns the lane of an event, and the names of its group or customer. Each name begins with the business number. If

@@ -7,8 +7,7 @@ local webhooks = require "waba.hosting.events"
 local record = {}
 
 -- The first bytes of the formats. SOURCE: the platform's JSON text of the event, and fields of its webhook. MARK: the
--- values that `write` has written. WEBHOOK: a webhook, which older versions have stored. Other bytes: the event as
--- JSON.
+-- values that `write` has written. WEBHOOK: a webhook, from an older version. Other bytes: the event as JSON.
 local MARK, WEBHOOK, SOURCE = "\1", "\2", "\3"
 
 -- Writes a value in a format for values that JSON can't represent, such as strings that are not UTF-8 and very deep
@@ -91,8 +90,7 @@ local function decode(bytes)
   return event
 end
 
---- Converts bytes to an event, and the errors in the event to error objects. If the bytes can't be read, returns nil
---- and a reason.
+--- Converts bytes to an event with error objects. If the bytes can't be read, returns nil and a reason.
 function record.decode(bytes)
   local ok, event = pcall(decode, bytes)
   if ok and type(event) == "table" then return event end

@@ -16,8 +16,7 @@ local DAY, AFTER_ADVERTISEMENT = 86400, 3 * 86400
 -- Timestamps that are this number of seconds or more in the future are ignored, because they are invalid.
 local FARTHEST = 366 * 86400
 
--- The lifetime of a window's record is a multiple of this number of seconds, because the store in memory has a list for
--- each lifetime.
+-- The lifetime of a window's record is a multiple of KEPT seconds: the store in memory has a list for each lifetime.
 local KEPT = 3600
 
 -- The seconds after which the record `numbers` is read again.
@@ -81,8 +80,7 @@ function window.see(inbox, event)
   if type(time) == "number" and time > (inbox.latest or 0) and time < os.time() + FARTHEST then inbox.latest = time end
 end
 
---- Returns the present time. The platform's clock decides when a window ends, so the result is at least the latest
---- timestamp of an event.
+--- Returns the present time of the platform's clock, which is at least the latest timestamp of an event.
 function window.now(inbox) return math.max(os.time(), inbox.latest or 0) end
 
 --- Returns the record `numbers` with another business number or phone_number_id; nil if the record has the number.
@@ -126,8 +124,7 @@ function window.records(inbox, events, entries)
   return records
 end
 
---- Returns the records that move a customer's window from previous names to new names. `get` returns the value of a
---- record.
+--- Returns the records that move a customer's window from previous to new names. `get` returns the value of a record.
 function window.moved(scope, previous, customer, get)
   local records, best = {}, nil
   for _, name in pairs { phone = previous.phone, user_id = previous.user_id } do
@@ -145,8 +142,7 @@ function window.moved(scope, previous, customer, get)
   return records
 end
 
--- Returns the scopes of a business number, or all scopes without `digits`. Also returns whether the record `numbers`
--- has the number.
+-- Returns the scopes of a business number, or all scopes, and whether the record `numbers` has the number.
 local function select_scopes(known, digits)
   local scopes, is_listed, wanted = {}, digits == nil, digits
   for _, one in ipairs(known.list or {}) do

@@ -46,8 +46,7 @@ local SEND_OPTIONS = option.with(sending.MESSAGE_OPTIONS, {
 
 local MOST_DATA = 512 - callback_data.OVERHEAD
 local LONGEST_KEY = 512
--- The length of a message's hash in bytes. The store records with a key the hash of the message and the id of the
--- entry.
+-- The length of a message's hash in bytes. The value of an entry's key is the hash of the message and the entry's id.
 entries.DIGEST = 32
 
 -- Returns 20 hexadecimal digits: 36 bits of the time in units of 10 us, and 44 random bits. Ids of the same transaction
@@ -86,8 +85,7 @@ local function check_form(fields)
   end
 end
 
--- Options of a client, with which the outbox encodes a message. The namespace is a placeholder, which the namespace of
--- the sending client replaces.
+-- Options of a client, with which the outbox encodes a message. The namespace is a placeholder.
 local OF_CLIENT = "of the client"
 local CLIENT = { validate = true, namespace = OF_CLIENT }
 
@@ -143,8 +141,8 @@ function entries.encode(entry, body)
   return head .. "\n" .. body
 end
 
---- Converts the results of `entries.read` to a `waba.StoreEntry`. Returns nil and an error if JSON can't represent the
---- entry.
+--- Converts the results of `entries.read` to a `waba.StoreEntry`. Returns nil and an error if the entry has no JSON
+--- form.
 function entries.for_store(entry, content)
   local body, message, path = core.encode(content)
   if body then body, message, path = entries.encode(entry, body) end

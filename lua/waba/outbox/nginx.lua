@@ -11,8 +11,7 @@ local nginx = {}
 local OPTIONS = {
   concurrency = { "integer>=1", 16 }, -- the largest number of messages in flight at once in each worker process
   batch = { "integer>=1", 64 },       -- the largest number of entries that are taken in one call
-  lease = { "number>0", 60 },         -- the seconds after which another sender may take an entry if its lease is not
-                                      -- renewed
+  lease = { "number>0", 60 },         -- after this many seconds without a renewal, another sender may take the entry
   interval = { "number>0", 1 },       -- the seconds between two checks for entries that other processes have put
 }
 

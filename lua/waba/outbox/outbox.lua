@@ -1,5 +1,5 @@
--- An outbox over a store (store/contract.lua). An entry is in the store until a sender has sent its message. The store
--- also has the records that outbox/states.lua describes.
+-- An outbox over a store (store/contract.lua). The store has the entries without a result, and the records that
+-- outbox/states.lua describes.
 
 local entries = require "waba.outbox.entry"
 local errors = require "waba.errors"
@@ -103,8 +103,8 @@ end
 
 --- Stores a message, or all messages of a list. If one message is invalid, no message is stored.
 ---@param entry waba.OutboxEntry|waba.OutboxEntry[]
----@return string|string[]|nil id  the id of the entry, or a list of ids. An entry whose key is recorded has the id of
----        the first entry with this key
+---@return string|string[]|nil id  the id of the entry, or a list of ids. If the key is recorded, the id of the first
+---        entry with this key
 ---@return waba.Error? err  kind "invalid": the message is invalid, or its key was used for another message; kind
 ---        "unavailable": the store can't be reached, or is full. If `entry` is a list, the field `index` is the index
 ---        of the invalid message

@@ -28,8 +28,7 @@ local function read_both(self, id)
   return state and core.decode(state), status and core.decode(status)
 end
 
---- Returns a `waba.StoreRecord` with a table as JSON. The record is kept for `keep` seconds if `is_kept` is true, else
---- without limit.
+--- Returns a `waba.StoreRecord` with a table as JSON. If `is_kept` is true, the record is kept for `keep` seconds.
 function Outbox:record(name, value, is_kept)
   return { name = name, value = assert(core.encode(value)), seconds = is_kept and self.keep or nil }
 end
@@ -98,8 +97,7 @@ end
 --- Returns the state of an entry.
 ---@param id string  the id that `put` has returned
 ---@return waba.OutboxState|nil
----@return waba.Error? err  kind "not_found": the outbox has no entry with this id, or does not keep the entry any
----        longer
+---@return waba.Error? err  kind "not_found": the outbox does not have, or no longer has, an entry with this id
 function Outbox:get(id)
   check_text(id, "id", "outbox:get")
   for attempt = 1, 2 do

@@ -108,9 +108,8 @@ function Shared:take(bucket, lane, wanted, needs_more)
   return { granted = reply[1], first = reply[2] / 1e6, ask = reply[3] / 1e6, due = reply[5] / 1e6 }
 end
 
---- Requests a token of a recipient from the store. `reported` is the number of used tokens to report. Returns a table
---- with `granted`, the number of tokens; `due`, the seconds until the bucket is full; and `paused`, the seconds until
---- the pause ends; or nil.
+--- Requests a token of a recipient from the store, and reports used tokens. Returns a table with `granted`, the number
+--- of tokens; `due`, the seconds until the bucket is full; and `paused`, the seconds until the pause ends.
 function Shared:take_pair(pair, reported)
   local reply = self.store:run(self.name, {
     "pair", pair.name, microseconds(pair.bucket.interval), microseconds(pair.bucket.slack), reported,

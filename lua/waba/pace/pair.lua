@@ -1,5 +1,4 @@
--- The rate limiter of a recipient that several processes share. A process may use a part of the burst before it reports
--- the used tokens to the store.
+-- The rate limiter of a recipient that several processes share. A process may use a part of the burst without a report.
 
 local buckets = require "waba.delivery.bucket"
 local shared_bucket = require "waba.pace.bucket"

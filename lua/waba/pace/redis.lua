@@ -37,8 +37,7 @@ local function call(connection, name, words)
   return replies[1], messages[1]
 end
 
---- Makes a store of rate limits in Redis (6 or newer). All processes with the same API key share its rates. The store
---- connects to Redis at its first use.
+--- Makes a store of rate limits in Redis (6 or newer). All processes with the same API key share its rates.
 ---@param options? waba.RedisPaceOptions
 ---@return waba.PaceStore
 function redis.new(options)

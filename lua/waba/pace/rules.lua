@@ -26,7 +26,7 @@ local KEPT = 60000 -- the milliseconds for which a value is kept after the lates
 
 return function(db, now, words)
   -- Returns the times in a value. The last number of a value is the time at which the value was written. If the clock
-  -- was set back afterwards, all times are set back, too.
+  -- was set back afterwards, the times are set back.
   local function read(name, count)
     local list = {}
     for number in string.gmatch(db.get(name) or "", "%S+") do list[#list + 1] = tonumber(number) end

@@ -53,8 +53,7 @@ end
 --- Returns the rate limiters of an API key.
 Store.limiters = limiters.new
 
---- Checks the options of a store, and returns the options with their defaults. `what` is the public function that takes
---- the options.
+--- Checks the options of the public function `what`. Returns the options with their defaults.
 function store.settings(options, known, what)
   local settings = option.complete(options, option.with(store.OPTIONS, known), what, 3)
   if settings.unreachable ~= "continue" and settings.unreachable ~= "wait" then

@@ -1,7 +1,6 @@
 -- Sends the messages of an outbox. Before a message is sent, the lease of its entry gets a mark in the store. After the
 -- send, the result is stored. If an entry has a mark and no result, its message may have been sent, and is not sent
--- again. On Cloud hosting a message contains the id of its entry. A status with this id proves that the platform has
--- accepted the message.
+-- again. On Cloud hosting, a status with the id of the entry proves that the platform has accepted the message.
 
 local coroutines = require "waba.coroutines"
 local callback_data = require "waba.hosting.callback_data"
@@ -39,8 +38,7 @@ local OPTIONS = {
                                      -- "blocked". A template is for marketing if its definition in the client has the
                                      -- category marketing, or if its entry has the option `marketing`
   settle = { "number>=0", 600 },     -- the seconds for which an uncertain result waits for a status that proves that
-                                     -- the message was accepted (Cloud hosting). At most the option `keep` of the
-                                     -- outbox
+                                     -- the message was accepted (Cloud hosting). At most `keep` of the outbox
   resend = { "boolean", false },     -- true: sends a message once again if no status has proved within `settle` seconds
                                      -- that the message was accepted. The recipient may get the message twice
   on_result = "fun(entry: waba.OutboxEntry, sent: waba.Sent|nil, err: waba.Error|nil)", -- called after a result is
@@ -137,8 +135,7 @@ local function deliver(self, held, client)
   held.is_traced, held.times.sending = is_traced(self, client), os.time()
   local takes_body = entry.waba == version and encoded.can_send(client, entry.hosting)
     and not (entry.options and entry.options.check_contact)
-  -- a message that must wait gets its mark after the wait; its result is then certain if the process ends during the
-  -- wait
+  -- a message that must wait gets its mark after the wait, so its result is certain if the process ends earlier
   local starts_now = takes_body and encoded.leaves_at_once(client, entry.to, entry.bulk)
   self.inbox.marks = starts_now and now - held.taken_at < MOMENT
   if held.is_marked and not starts_now then unmark(self, held) end
@@ -213,11 +210,9 @@ end
 
 ---@options waba.SenderWorkOptions : waba.WorkOptions
 local WORK_OPTIONS = option.with(work.OPTIONS, {
-  concurrency = { "integer>=1", 16 }, -- the largest number of messages in flight. If this number is above 1 and the
-                                      -- caller runs in no event loop, the messages are sent in a new event loop, as
-                                      -- with `waba.run`
-  batch = { "integer>=1", 64 },       -- the largest number of entries that are taken in one call, each for another
-                                      -- recipient
+  concurrency = { "integer>=1", 16 }, -- the largest number of messages in flight. Outside of an event loop, a number
+                                      -- above 1 starts an event loop, as `waba.run` does
+  batch = { "integer>=1", 64 },       -- the largest number of entries in one take, each for another recipient
 })
 
 --- Lets the sender take entries at once. `outbox:put` calls this function for the senders of its process.

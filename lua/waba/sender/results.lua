@@ -56,8 +56,8 @@ function results.finish_as(self, held, name, err)
   return finish(self, held, state_of(held, name, { error = entries.plain_error(err) }), nil, err)
 end
 
---- Lets an entry wait for a status that proves that its message was accepted. If statuses do not contain the id of the
---- entry, finishes the entry in the state "uncertain".
+--- Lets an entry wait for a status that proves that its message was accepted; without such statuses, finishes the
+--- entry.
 function results.await_status(self, held, err)
   local entry = held.entry
   if not held.is_traced then return results.finish_as(self, held, "uncertain", err) end

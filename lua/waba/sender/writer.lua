@@ -1,5 +1,5 @@
--- Stores the changes of several entries in one call of the store. The first coroutine with a change waits shortly.
--- Other coroutines add their changes during the wait.
+-- Stores the changes of several entries in one call of the store. The first coroutine waits for changes of other
+-- coroutines.
 
 local coroutines = require "waba.coroutines"
 local errors = require "waba.errors"

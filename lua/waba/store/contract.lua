@@ -33,13 +33,11 @@
 ---@field lane? string      the lane of the entry; default: ""
 ---@field key? string       `put` does not store an entry whose key is recorded
 ---@field value? string     a text that `put` records with the key
----@field same? integer     the number of leading bytes in which the recorded value must equal `value`; if the bytes
----        differ, `put` stores none of its entries
+---@field same? integer     `put` fails if the recorded value and `value` differ in this number of leading bytes
 ---@field known? string     set by `put` if the key was recorded: the value that was recorded with the key
 ---@field id? string        the id by which the method `find` finds the entry
 ---@field at? number        Unix seconds; `take` does not return the entry before this time, and no entry waits for it
----@field bulk? boolean     true: `take` returns the entry after all entries without `bulk`; entries with `bulk` need a
----        lane of their own
+---@field bulk? boolean     true: `take` returns the entry after all entries without `bulk`, which must have other lanes
 
 ---@class waba.StoreLease
 ---@field body any
@@ -61,8 +59,7 @@
 ---@field later? number     the seconds for which the entry leaves its conversation, as if `put` had stored it with `at`
 ---@field body? any         with `later`: the entry's new body
 ---@field reason? string    with `delay` and `dead`: the reason of the failure
----@field following? table[]  with `done = "held"` or `dead`: entries from the method `following`, to which the change
----        also applies
+---@field following? table[]  with `done = "held"` or `dead`: more entries to change, from the method `following`
 ---@field records? waba.StoreRecord[]  records to write if the lease is valid or `done` is "always"
 ---@field lost? boolean     set by `settle`: true if the lease has expired; another process may have taken the entry
 
@@ -71,8 +68,7 @@
 ---@field value? string     nil removes the record
 ---@field seconds? number   the number of seconds for which the record is kept; nil: without limit
 ---@field of_key? boolean   true: `name` is the key of an entry
----@field rises? boolean    true: writes the record only if `value` is greater than the present value, compared byte by
----        byte
+---@field rises? boolean    true: writes the record only if `value` is greater, byte by byte, than the present value
 ---@field add? integer      a number to add to the number in the record, instead of `value`; a change with `done` adds
 ---        the number only if the entry exists
 
@@ -92,16 +88,13 @@
 ---@field durable boolean   true: stored entries outlive the process
 ---@field grouped? boolean  true: one call of `put` with many entries is much faster than many calls with one entry
 ---@field depth fun(self): integer|nil  returns the number of entries that wait or are taken
----@field oldest fun(self): number|nil  returns the time at which the oldest waiting entry was stored; nil without
----        entries
----@field next_due fun(self): number|nil  returns the seconds until an entry can be taken: 0 if an entry can be taken
----        now, nil if no entry waits
----@field find fun(self, id: string): waba.StoreRow|nil  returns the entry or the dead letter that was put with this
----        `id`
+---@field oldest fun(self): number|nil  returns the time at which the oldest entry was stored; nil without entries
+---@field next_due fun(self): number|nil  returns the seconds until an entry can be taken; nil if no entry waits
+---@field find fun(self, id: string): waba.StoreRow|nil  returns an entry or a dead letter by its `id`
 ---@field hasten fun(self, id: string): true|nil  makes an entry due that waits for its time `at` or `later`
 ---@field revive fun(self, rows: waba.StoreRow[]): integer|nil  returns dead letters to the queue, behind the waiting
 ---        entries of their conversations; returns their number
----@field drop fun(self, rows: waba.StoreRow[]): integer|nil  removes dead letters, and entries that are not taken;
+---@field drop fun(self, rows: waba.StoreRow[]): integer|nil  removes entries and dead letters that are not taken;
 ---        returns their number
 ---@field get fun(self, name: string): string|nil  returns the value of a record
 ---@field get_all fun(self, names: string[]): table<string, string>|nil  returns the values of existing records, by name

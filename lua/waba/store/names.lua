@@ -12,8 +12,7 @@ names.REMEMBER = 90 * 86400
 ---@field next fun(name: string): string|nil        returns the name to which `name` refers
 ---@field remember fun(name: string, root: string)  records that `name` refers to `root`
 ---@field is_begun fun(root: string): boolean       returns whether the first entry of a conversation was taken before
----@field merge fun(from: string, to: string)       moves the entries of one conversation to another, except a first
----        entry that was taken before
+---@field merge fun(from: string, to: string)       moves entries, except a first entry that was taken
 
 --- The code of the functions `root_of(store, name)` and `join(store, list)`.
 names.CODE = [[

@@ -13,7 +13,7 @@ local function read(path)
 end
 
 -- Returns the id of a process and its start time in ticks since boot, joined by a dot. Returns nil if the process has
--- ended, and also if it is a zombie.
+-- ended or is a zombie.
 local function identity(process)
   local text = read("/proc/" .. process .. "/stat")
   if not text then return nil end

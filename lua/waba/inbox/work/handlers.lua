@@ -101,8 +101,7 @@ local function handle_alone(self, entry)
   results.settle(self)
 end
 
---- Takes events, and starts handlers until `concurrency` handlers run. Returns whether a handler was started; nil and
---- an error if the inbox can't be read.
+--- Takes events, and starts up to `concurrency` handlers. Returns whether a handler was started; or nil and an error.
 function handlers.fill(self, group, stop)
   local has_begun, started = false, clock()
   while self.active < self.concurrency and not stop() and not (has_begun and clock() - started > SLICE) do

@@ -24,14 +24,11 @@ local work = {}
 --- The options for running the handlers of a receiver.
 ---@options waba.WorkOptions
 work.OPTIONS = {
-  concurrency = { "integer>=1", 1 }, -- the largest number of handlers that run at the same time. If this number is
-                                     -- above 1 and the caller runs in no event loop, the handlers run in a new event
-                                     -- loop, as with `waba.run`
-  batch = { "integer>=1", 16 },      -- the largest number of events that are taken in one call, each of a different
-                                     -- customer. If handlers are slow, the number of taken events is at most the number
-                                     -- of free handlers
-  lease = { "number>0", 60 },        -- the seconds after which another worker may take an event if its lease is not
-                                     -- renewed
+  concurrency = { "integer>=1", 1 }, -- the largest number of handlers that run at the same time. Outside of an event
+                                     -- loop, a number above 1 starts an event loop, as `waba.run` does
+  batch = { "integer>=1", 16 },      -- the largest number of events in one take, each of a different customer. If
+                                     -- handlers are slow, at most one event for each free handler is taken
+  lease = { "number>0", 60 },        -- after this number of seconds without a renewal, another worker may take the event
   forever = { "boolean", false },    -- true: waits for events when none is due, and writes to standard error when the
                                      -- inbox can't be read
   interval = { "number>=0", 0.25 },  -- with `forever`: the seconds between two checks of an empty inbox
@@ -161,8 +158,8 @@ local function run_alone(self, stop)
 end
 
 --- Takes events and runs their handlers until no event is due and all handlers have ended. With `forever`, runs until
---- `stop` returns true and all handlers have ended. Several coroutines may call this function at the same time. Their
---- handlers share `concurrency`.
+--- `stop` returns true and all handlers have ended. Several coroutines may call this function. Their handlers share
+--- `concurrency`.
 ---@param stop? fun(): boolean  default: the option `stop`
 ---@return true|nil ok
 ---@return waba.Error? err  the inbox can't be read; kind "invalid": the caller can't wait

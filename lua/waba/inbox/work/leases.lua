@@ -74,8 +74,7 @@ function leases.seconds_to_tend(self, now)
   return max(0.001, min(left, LONGEST))
 end
 
--- Renews the leases of all works of a receiver before one of them takes events. Otherwise the take could return events
--- of another work whose leases have just expired.
+-- Renews the leases of all works of a receiver before a take, which could return events with expired leases.
 local function tend_all(receiver, taking)
   local list = {}
   for running in pairs(leases.works_of[receiver]) do list[#list + 1] = running end

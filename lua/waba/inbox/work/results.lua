@@ -142,8 +142,7 @@ function results.call_after(self, group)
   end
 end
 
---- Reports failed handlers after all taken events are handled, but at the latest REPORT seconds after the first
---- failure.
+--- Reports failed handlers after all taken events are handled, or REPORT seconds after the first failure.
 function results.report_failed(self)
   local reported = self.reported
   if not self.log or self.failed == reported.failed then return end

@@ -64,8 +64,8 @@ local function make_ready(self, conversation)
   list[list.last] = conversation
 end
 
--- Returns the conversation with a name, and creates the conversation if it does not exist. The constructor contains all
--- fields, because a table that grows later costs more.
+-- Returns the conversation with a name, and creates the conversation if it does not exist. A table with all fields
+-- costs less than a table that grows.
 local function conversation_of(self, name, bulk)
   local conversation = name and self.conversations[name]
   if conversation then return conversation end
@@ -81,8 +81,7 @@ local function add_entry(self, conversation, entry)
   if conversation.first == conversation.last then make_ready(self, conversation) end
 end
 
---- Appends an entry to its conversation. An entry with a time `at` is the only entry of a separate conversation until
---- this time.
+--- Appends an entry to its conversation. An entry has a conversation of its own until its time `at`.
 function conversations.append(self, entry)
   if entry.at then
     entry.conversation = { first = 1, last = 1, entry, is_later = true }
@@ -107,8 +106,7 @@ local function take_waiting(conversation, into)
   conversation.last = first - 1
 end
 
--- Moves the waiting entries of one conversation to another, and sorts all entries by the order in which they were
--- stored.
+-- Moves the waiting entries of one conversation to another, in the order in which all of them were stored.
 local function merge(self, from_name, to_name)
   local from, entries = self.conversations[from_name], {}
   if not from then return end
@@ -121,7 +119,6 @@ local function merge(self, from_name, to_name)
   if from.first > from.last then self.conversations[from_name] = nil end
 end
 
---- Returns the `waba.NameStore` of a store in memory.
 function conversations.name_store(self)
   local known = records.new(MOST_NAMES)
   local store = { known = known }
@@ -147,7 +144,6 @@ function conversations.name_store(self)
   return store
 end
 
---- Removes the first entry of a conversation, so that the next entry can be taken.
 function conversations.remove_first(self, conversation)
   local entry = conversation[conversation.first]
   conversation[conversation.first] = nil
@@ -185,7 +181,6 @@ function conversations.remove_entry(self, entry)
   return false
 end
 
---- Makes the first entry of a conversation a dead letter.
 function conversations.make_dead(self, conversation, reason)
   local entry = conversations.remove_first(self, conversation)
   entry.lease, entry.is_marked, entry.died = nil, nil, os.time()

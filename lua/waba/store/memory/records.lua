@@ -6,8 +6,7 @@ local clock = core.clock
 
 local records = {}
 
--- The time at which the present call of the store began. Each call reads the clock once, because LuaJIT does not
--- compile calls of C functions.
+-- The time at which the present call of the store began. Each call reads the clock once, which LuaJIT can't compile.
 local now = clock()
 
 --- Reads the clock at the beginning of a call of the store.

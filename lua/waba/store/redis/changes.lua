@@ -161,8 +161,7 @@ function changes.words(self, list, more_records)
   return words
 end
 
---- Reads the reply of SETTLE, and sets the field `lost` of each change. Returns the number of changes with valid
---- leases.
+--- Reads the reply of SETTLE, and sets the field `lost` of each change. Returns the number of valid leases.
 function changes.mark_lost(list, reply)
   local held = 0
   for index, change in ipairs(list) do

@@ -57,8 +57,7 @@ local function greet(socket, address)
 end
 
 -- Opens connections in nginx. Each call takes a connection from a pool of the worker, because only the request that
--- opened a socket may use the socket. After an error a new pool is used, because other pooled connections may also
--- fail.
+-- opened a socket may use the socket. After an error, a new pool is used.
 local function nginx_opener(address)
   local ngx, generation, opener = rawget(_G, "ngx"), 0, { address = address }
   local place = address.path and "unix:" .. address.path or address.host
@@ -148,8 +147,8 @@ local function attempt(opener, commands)
   return replies
 end
 
--- Returns the address of a cluster node from a text such as "10.0.0.1:7000". If the text has no host, the node has the
--- host of `address`.
+-- Returns the address of a cluster node from a text such as "10.0.0.1:7000". Without a host, the node has the host of
+-- `address`.
 local function node_of(address, place)
   local node, host, port = { is_node = true }, place:match "^(.*):(%d+)$"
   for name, value in pairs(address) do node[name] = value end
@@ -187,8 +186,8 @@ end
 function redis_connection.new(settings, name, level)
   local address = {}
   for option in pairs(redis_connection.OPTIONS) do address[option] = settings[option] end
-  -- `openers` has an opener for the place "", the configured address, and for each cluster node. `places` has the place
-  -- for each tag.
+  -- `openers` has an opener for each cluster node, and for "", the configured address. `places` has the node of each
+  -- tag.
   local openers, places, connection = {}, {}, {}
 
   local function opener_of(place)

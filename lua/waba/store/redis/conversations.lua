@@ -7,8 +7,8 @@ local script = require "waba.store.redis.script"
 
 local conversations = {}
 
---- Lua code of scripts: `name_store` returns the `waba.NameStore` of a Redis store. The name of a queue is "bulk:"
---- or nothing, its lane, and the root of its conversation.
+--- Lua code of scripts: `name_store` returns the `waba.NameStore` of a Redis store. The name of a queue ends with a
+--- lane and a root.
 conversations.NAMES = names.CODE .. [[
 local function is_begun(queue)
   return call("HEXISTS", key "tries", queue) == 1

@@ -63,8 +63,7 @@ local function write_due()
 end
 ]]
 
--- The connections of the stores. A connection contains a password. It is not a field of the store, because programs
--- may print a store.
+-- The connections of the stores. A connection has a password, so it is not a field of the store: programs print stores.
 local connections = setmetatable({}, { __mode = "k" })
 
 function script.connect(self, connection) connections[self] = connection end

@@ -78,8 +78,7 @@ local function settle(self, change, now)
     before, now + change.delay, escape(change.reason), seq, token) > 0
 end
 
--- Removes all entries of the changes in one statement if one valid lease has all of these entries. Returns whether the
--- entries were removed.
+-- Removes the entries of changes in one statement if all have the same valid lease. Returns whether that is the case.
 local function remove_all(self, list)
   local first, seqs = list[1], {}
   if #list < changes.FEW or #list > ENTRIES or not first.done then return false end

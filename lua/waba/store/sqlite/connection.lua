@@ -28,8 +28,7 @@ local MOST_MILLISECONDS = 2 ^ 31 - 1
 -- about nine pages. With SQLite's default of 1000 pages, one in a hundred webhooks would wait for the copy.
 local LOG_PAGES = 4000
 
---- Replaces NUL bytes in a text before the text is stored, because LuaDBI 0.7 reads a value only up to the first NUL
---- byte.
+--- Replaces NUL bytes of a text, because LuaDBI 0.7 reads a stored value only up to the first NUL byte.
 function sqlite_connection.escape(text)
   -- a search for one byte costs much less than a search for a pattern
   if not text or not (text:find("\0", 1, true) or text:find("\1", 1, true)) then return text end
@@ -53,8 +52,7 @@ local function close_statement(self, sql)
   self.statements[sql] = nil
 end
 
--- Runs a statement and returns the statement. After an error the statement is closed, because the driver would report
--- the old error again.
+-- Runs and returns a statement. A failed statement is closed, because the driver would report the old error again.
 local function execute(self, sql, ...)
   local statement = self.statements[sql]
   if not statement then

@@ -9,8 +9,7 @@ local sqlite_file = {}
 sqlite_file.OPTIONS = {
   file = "string",                   -- required: the path of the database file of one inbox or one outbox. The process
                                      -- must be able to write to the file and to its directory. A new file has mode 600.
-                                     -- If the file is removed or replaced, the inbox or outbox opens the new file at
-                                     -- this path
+                                     -- A file that was removed or replaced is opened again at this path
   busy_timeout = { "number>=0", 5 }, -- the longest wait for the write lock of another process, in seconds. In nginx,
                                      -- `waba.run`, cqueues and copas, other coroutines run during the wait
 }
@@ -86,8 +85,7 @@ function sqlite_file.foreign_error(connection)
   return connection:value(FOREIGN) == 1 and NOT_A_STORE or nil
 end
 
---- Creates the tables, or converts the tables of release 1.0. Returns an error text if the file belongs to a newer
---- version of waba or to another store.
+--- Creates the tables, or converts those of release 1.0. Returns an error text if the file belongs to another store.
 function sqlite_file.make_tables(connection)
   local version = connection:pragma "user_version"
   if version == VERSION then return check_use(connection) end
