@@ -7,7 +7,6 @@
 #include <time.h>
 
 #include "compat.h"
-#include "credentials.h"
 #include "origin.h"
 #include "system.h"
 #include "text.h"
@@ -75,14 +74,30 @@ static int check_header(lua_State *L) {
   return message != NULL ? compat_pusherror(L, message) : compat_boolean(L, 1);
 }
 
+/* RFC 7617 forbids control characters in the user name and the password. */
+static bool has_control(const char *text, size_t length) {
+  for (size_t i = 0; i < length; i++) {
+    if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F) return true;
+  }
+  return false;
+}
+
 static int basic(lua_State *L) {
   size_t user_length, password_length;
-  const char *user = check_text(L, 1, &user_length);
-  const char *password = check_text(L, 2, &password_length);
-  const size_t size = credentials_basic_size(user_length, password_length);
-  char *out = lua_newuserdatauv(L, size, 0);
-  const char *message = credentials_basic(user, user_length, password, password_length, out);
+  const char *user = check_text(L, 1, &user_length), *password = check_text(L, 2, &password_length), *message = NULL;
+  if (has_control(password, password_length)) message = "the password has a control character: expected text";
+  if (has_control(user, user_length)) message = "the user has a control character: expected text";
+  if (memchr(user, ':', user_length) != NULL) message = "the user has a colon, which HTTP Basic does not allow";
   if (message != NULL) return compat_pusherror(L, message);
+  const size_t length = user_length + 1 + password_length, size = 6 + text_base64_size(length);
+  /* The user name and the password are at the end of the space for their base64 form. Writing the base64 form from the
+   * start of the space never overwrites a byte that was not read yet. */
+  char *out = lua_newuserdatauv(L, size, 0), *pair = out + size - length;
+  memcpy(out, "Basic ", 6);
+  memcpy(pair, user, user_length);
+  pair[user_length] = ':';
+  memcpy(pair + user_length + 1, password, password_length);
+  text_base64(pair, length, out + 6);
   lua_pushlstring(L, out, size);
   text_wipe(out, size);
   return 1;

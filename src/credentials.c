@@ -1,4 +1,4 @@
-/* Secret headers and HTTP Basic credentials: see credentials.h. */
+/* Secret headers: see credentials.h. */
 #include "credentials.h"
 
 #include <stdlib.h>
@@ -70,34 +70,5 @@ const char *credentials_find(const struct credentials *credentials, const char *
     if (memcmp(text, credentials->value, credentials->value_length) == 0) return text;
     text++;
   }
-  return NULL;
-}
-
-/* RFC 7617 forbids control characters in the user name and the password. */
-static bool has_control(const char *text, size_t length) {
-  for (size_t i = 0; i < length; i++) {
-    if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F) return true;
-  }
-  return false;
-}
-
-size_t credentials_basic_size(size_t user_length, size_t password_length) {
-  return 6 + text_base64_size(user_length + 1 + password_length);
-}
-
-const char *credentials_basic(const char *user, size_t user_length, const char *password, size_t password_length,
-                              char *out) {
-  const size_t length = user_length + 1 + password_length;
-  if (memchr(user, ':', user_length) != NULL) return "the user has a colon, which HTTP Basic does not allow";
-  if (has_control(user, user_length)) return "the user has a control character: expected text";
-  if (has_control(password, password_length)) return "the password has a control character: expected text";
-  memcpy(out, "Basic ", 6);
-  /* The user name and the password are at the end of the space for their base64 form. Writing the base64 form from the
-   * start of the space never overwrites a byte that was not read yet. */
-  char *pair = out + 6 + text_base64_size(length) - length;
-  memcpy(pair, user, user_length);
-  pair[user_length] = ':';
-  memcpy(pair + user_length + 1, password, password_length);
-  text_base64(pair, length, out + 6);
   return NULL;
 }

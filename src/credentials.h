@@ -44,11 +44,3 @@ bool credentials_belong_to(const struct credentials *credentials, const char *or
 
 /* Returns the first occurrence of the secret in the text, or NULL. The credentials must not be closed. */
 const char *credentials_find(const struct credentials *credentials, const char *text, size_t length);
-
-/* Returns the size of the value of a Basic `Authorization` header, without NUL. */
-size_t credentials_basic_size(size_t user_length, size_t password_length);
-
-/* Writes the value of a Basic `Authorization` header into `out`, without NUL. Returns NULL; or returns an error message
- * and writes nothing. */
-const char *credentials_basic(const char *user, size_t user_length, const char *password, size_t password_length,
-                              char *out);

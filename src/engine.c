@@ -57,7 +57,7 @@ bool engine_has_ready(const struct engine *engine) { return engine->pool.ready_c
 static struct transfer *new_transfer(struct engine *engine) {
   const int id = pool_free_id(&engine->pool);
   if (id == 0) return NULL;
-  struct transfer *transfer = transfer_new(engine, id, &engine->settings, &engine_hooks, &engine->streams);
+  struct transfer *transfer = transfer_new(engine, id, &engine->settings, &engine->streams);
   if (transfer != NULL) pool_add(&engine->pool, transfer);
   return transfer;
 }

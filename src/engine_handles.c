@@ -31,7 +31,7 @@ static int on_timer(CURLM *multi, long milliseconds, void *argument) {
   return 0;
 }
 
-static curl_socket_t open_socket(void *argument, curlsocktype purpose, struct curl_sockaddr *address) {
+curl_socket_t engine_open_socket(void *argument, curlsocktype purpose, struct curl_sockaddr *address) {
   struct transfer *transfer = argument;
   (void)purpose;
 #ifdef SOCK_CLOEXEC
@@ -46,7 +46,7 @@ static curl_socket_t open_socket(void *argument, curlsocktype purpose, struct cu
   return CURL_SOCKET_BAD;
 }
 
-static int close_socket(void *argument, curl_socket_t socket) {
+int engine_close_socket(void *argument, curl_socket_t socket) {
   struct engine *engine = argument;
   http2_forget(&engine->streams);
   watch_closed(engine->watch, socket);
@@ -54,7 +54,7 @@ static int close_socket(void *argument, curl_socket_t socket) {
 }
 
 /* Reads GOAWAY and REFUSED_STREAM. A GOAWAY refuses all streams above the last one that the server may process. */
-static int on_text(CURL *easy, curl_infotype type, char *text, size_t size, void *argument) {
+int engine_read_text(CURL *easy, curl_infotype type, char *text, size_t size, void *argument) {
   struct transfer *transfer = argument, *other;
   unsigned long last;
   size_t place = 0;
@@ -69,9 +69,7 @@ static int on_text(CURL *easy, curl_infotype type, char *text, size_t size, void
   return 0;
 }
 
-static void on_connected(struct engine *engine) { engine->connected = true; }
-
-const struct transfer_hooks engine_hooks = {open_socket, close_socket, on_text, on_connected};
+void engine_set_connected(struct engine *engine) { engine->connected = true; }
 
 /* Detecting a fork ----------------------------------------------------------------------------- */
 

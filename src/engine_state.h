@@ -80,8 +80,6 @@ bool engine_is_own(const struct engine *engine);
 /* Frees the page that detects a fork. */
 void engine_free_page(struct engine *engine);
 
-extern const struct transfer_hooks engine_hooks;
-
 /* Must be called in a child process. Drops the handles without using them. */
 void engine_abandon(struct engine *engine);
 

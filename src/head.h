@@ -37,12 +37,11 @@ struct head {
 #define HEAD_NO_MEMORY "not enough memory"
 
 /* Creates a head without headers. Returns NULL if the head can't be created, with a static text in `*message`. */
-struct head *head_new(const char *method, size_t method_length, const char *url, size_t url_length,
-                      bool idempotent, const char **message);
+struct head *head_new(const char *method, size_t method_length, const char *url, size_t url_length, bool idempotent,
+                      const char **message);
 
 /* Adds a header. Returns NULL, or an error message that does not quote the value. */
-const char *head_add(struct head *head, const char *name, size_t name_length, const char *value,
-                     size_t value_length);
+const char *head_add(struct head *head, const char *name, size_t name_length, const char *value, size_t value_length);
 
 /* Adds the secret header if the URL of the head has the origin of the secret. Returns the same as `head_add`. */
 const char *head_add_credentials(struct head *head, const struct credentials *credentials);

@@ -44,6 +44,7 @@ int path_absolute(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   char folder[PATH_MAX];
   if (path[0] != '/' && getcwd(folder, sizeof folder) == NULL) return push_result(L, errno);
-  if (path[0] == '/') lua_pushvalue(L, 1); else lua_pushfstring(L, "%s/%s", folder, path);
+  if (path[0] == '/') lua_pushvalue(L, 1);
+  else lua_pushfstring(L, "%s/%s", folder, path);
   return 1;
 }

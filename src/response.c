@@ -41,14 +41,21 @@ static const char *protocol_name(long version) {
 }
 
 /* Returns false if the transfer had no connection. */
-static bool read_connection(struct facts *facts, const struct transfer *transfer) {
+static bool read_facts(struct facts *facts, const struct transfer *transfer) {
+  const CURLINFO connected = transfer->head->plain ? CURLINFO_CONNECT_TIME_T : CURLINFO_APPCONNECT_TIME_T;
+  CURL *easy = transfer->easy;
   long connects = 0;
-  facts->version = 0;
-  if (transfer->easy == NULL || transfer->attempts == 0) return false;
-  curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_VERSION, &facts->version);
-  curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &connects);
-  /* The new connection was opened for a retry that `before_request` refused; the request itself used the previous
-   * connection. */
+  memset(facts, 0, sizeof *facts);
+  facts->bytes_sent = transfer_bytes_sent(transfer);
+  facts->bytes_received = transfer->sink.received;
+  if (easy == NULL || transfer->attempts == 0) return false;
+  curl_easy_getinfo(easy, connected, &facts->connect);
+  curl_easy_getinfo(easy, CURLINFO_STARTTRANSFER_TIME_T, &facts->first_byte);
+  curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &facts->total);
+  curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &facts->version);
+  curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connects);
+  /* If `before_request` refused a retry, the new connection was opened for this retry. The request itself used the
+   * previous connection. */
   facts->reused = connects == 0 || transfer->code == CURLE_SEND_FAIL_REWIND;
   return true;
 }
@@ -58,18 +65,6 @@ static void set_connection(lua_State *L, const struct facts *facts) {
   lua_pushboolean(L, facts->reused);
   lua_setfield(L, -2, "reused");
   if (facts->version != 0) set_text(L, "protocol", protocol_name(facts->version));
-}
-
-static void read_facts(struct facts *facts, const struct transfer *transfer) {
-  CURL *easy = transfer->easy;
-  const CURLINFO connected = transfer->head->plain ? CURLINFO_CONNECT_TIME_T : CURLINFO_APPCONNECT_TIME_T;
-  memset(facts, 0, sizeof *facts);
-  curl_easy_getinfo(easy, connected, &facts->connect);
-  curl_easy_getinfo(easy, CURLINFO_STARTTRANSFER_TIME_T, &facts->first_byte);
-  curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &facts->total);
-  facts->bytes_sent = transfer_bytes_sent(transfer);
-  facts->bytes_received = transfer->sink.received;
-  read_connection(facts, transfer);
 }
 
 /* Sets the fields from the record: [response] -> [response] */
@@ -108,26 +103,20 @@ static int response_index(lua_State *L) {
   return 1;
 }
 
-static void take_failure(struct response *response, const struct transfer *transfer) {
-  char message[FAILURE_MESSAGE_SIZE];
-  failure_describe(&response->failure, message, transfer);
-  response->facts.bytes_sent = transfer_bytes_sent(transfer);
-  response->has_connection = read_connection(&response->facts, transfer);
-  buffer_clear(&response->body);
-  buffer_append(&response->body, message, strlen(message));
-}
-
 void response_take(struct response *response, struct transfer *transfer) {
   response->succeeded = transfer_succeeded(transfer);
   response->status = transfer->sink.status;
   response->sent = transfer_sent(transfer);
-  if (!response->succeeded) {
-    take_failure(response, transfer);
-    return;
+  response->has_connection = read_facts(&response->facts, transfer);
+  if (response->succeeded) {
+    buffer_swap(&response->lines, &transfer->sink.lines);
+    buffer_swap(&response->body, &transfer->sink.body);
+  } else {
+    char message[FAILURE_MESSAGE_SIZE];
+    failure_describe(&response->failure, message, transfer);
+    buffer_clear(&response->body);
+    buffer_append(&response->body, message, strlen(message));
   }
-  read_facts(&response->facts, transfer);
-  buffer_swap(&response->lines, &transfer->sink.lines);
-  buffer_swap(&response->body, &transfer->sink.body);
 }
 
 void response_clear(struct response *response) {

@@ -173,11 +173,10 @@ void sha256_finish(struct sha256 *hash, unsigned char digest[SHA256_SIZE]) {
   const uint64_t bits = hash->length * 8;
   const size_t waiting = (size_t)(hash->length % SHA256_BLOCK);
   unsigned char size[8];
-  int i;
-  for (i = 0; i < 8; i++) size[i] = (unsigned char)(bits >> (56 - 8 * i));
+  for (int i = 0; i < 8; i++) size[i] = (unsigned char)(bits >> (56 - 8 * i));
   sha256_update(hash, padding, waiting < 56 ? 56 - waiting : 120 - waiting);
   sha256_update(hash, size, sizeof size);
-  for (i = 0; i < SHA256_SIZE; i++) digest[i] = (unsigned char)(hash->state[i / 4] >> (24 - 8 * (i % 4)));
+  for (int i = 0; i < SHA256_SIZE; i++) digest[i] = (unsigned char)(hash->state[i / 4] >> (24 - 8 * (i % 4)));
   text_wipe(hash, sizeof *hash);
 }
 
@@ -185,7 +184,6 @@ void sha256_hmac(const void *key, size_t key_length, const void *bytes, size_t l
                  unsigned char digest[SHA256_SIZE]) {
   unsigned char inner[SHA256_BLOCK] = {0}, outer[SHA256_BLOCK];
   struct sha256 hash;
-  int i;
   sha256_start(&hash);
   if (key_length > SHA256_BLOCK) {
     sha256_update(&hash, key, key_length);
@@ -194,7 +192,7 @@ void sha256_hmac(const void *key, size_t key_length, const void *bytes, size_t l
   } else if (key_length > 0) {
     memcpy(inner, key, key_length);
   }
-  for (i = 0; i < SHA256_BLOCK; i++) {
+  for (int i = 0; i < SHA256_BLOCK; i++) {
     outer[i] = inner[i] ^ 0x5c;
     inner[i] ^= 0x36;
   }
@@ -211,8 +209,7 @@ void sha256_hmac(const void *key, size_t key_length, const void *bytes, size_t l
 
 void sha256_hex(const unsigned char digest[SHA256_SIZE], char out[2 * SHA256_SIZE]) {
   static const char digits[] = "0123456789abcdef";
-  int i;
-  for (i = 0; i < SHA256_SIZE; i++) {
+  for (int i = 0; i < SHA256_SIZE; i++) {
     out[2 * i] = digits[digest[i] >> 4];
     out[2 * i + 1] = digits[digest[i] & 15];
   }

@@ -27,49 +27,46 @@ void sink_open(struct sink *sink, enum sink_kind kind, size_t max_body, curl_off
   sink->max_size = max_size;
 }
 
-/* The temporary file is in the same folder, so that rename does not cross file systems. */
-static bool open_partial(struct sink *sink, const char *path) {
-  size_t size = strlen(path) + 40;
-  sink->path = text_copy(path, strlen(path));
-  sink->partial = malloc(size);
-  if (sink->path == NULL || sink->partial == NULL) {
-    errno = ENOMEM;
-    return false;
-  }
-  for (unsigned attempt = 0; attempt < 10000; attempt++) {
-    snprintf(sink->partial, size, "%s.%ld-%u.part", path, (long)getpid(), attempt);
-    sink->descriptor = open(sink->partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (sink->descriptor >= 0) break;
-    if (errno != EEXIST) return false;
-  }
-  if (sink->descriptor < 0) return false;
-  if (system_remove_at_exit(sink->partial)) return true;
-  close(sink->descriptor);
-  sink->descriptor = -1;
-  unlink(sink->partial);
-  errno = ENOMEM;
-  return false;
-}
-
 void sink_disown(struct sink *sink) {
   if (sink->partial != NULL) system_keep_at_exit(sink->partial);
   free(sink->partial);
   sink->partial = NULL;
 }
 
+/* The incomplete file is in the same folder, so that rename does not cross file systems. */
 bool sink_open_file(struct sink *sink, const char *path, size_t max_body, curl_off_t max_size) {
+  const size_t size = strlen(path) + 40;
   sink_open(sink, SINK_FILE, max_body, max_size);
-  if (open_partial(sink, path)) return true;
-  int error = errno;
-  /* The file was not created by this sink, so the sink must not remove it. */
-  free(sink->partial);
-  sink->partial = NULL;
+  sink->path = text_copy(path, strlen(path));
+  char *partial = sink->path == NULL ? NULL : malloc(size);
+  int error = partial == NULL ? ENOMEM : EEXIST;
+  for (unsigned attempt = 0; error == EEXIST && attempt < 10000; attempt++) {
+    snprintf(partial, size, "%s.%ld-%u.part", path, (long)getpid(), attempt);
+    sink->descriptor = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    error = sink->descriptor < 0 ? errno : 0;
+  }
+  if (error == 0 && !system_remove_at_exit(partial)) {
+    unlink(partial);
+    error = ENOMEM;
+  }
+  if (error == 0) {
+    sink->partial = partial;
+    return true;
+  }
+  free(partial);
   sink_close(sink);
   errno = error;
   return false;
 }
 
-/* "HTTP/1.1 200 OK" */
+/* Stores an error; returns false. */
+static bool fail(struct sink *sink, enum sink_error error) {
+  sink->error = error;
+  sink->system_error = error == SINK_UNWRITABLE ? errno : 0;
+  return false;
+}
+
+/* Reads a status line, such as "HTTP/1.1 200 OK". */
 static void read_status_line(struct sink *sink, const char *line, size_t length) {
   const char *space = memchr(line, ' ', length);
   const char *end = line + length;
@@ -98,17 +95,14 @@ size_t sink_head(char *bytes, size_t size, size_t count, void *argument) {
     const char *colon = memchr(bytes, ':', length);
     if (colon == NULL || colon == bytes || memchr(bytes, '\0', length) != NULL) return size * count;
     const size_t name_length = (size_t)(colon - bytes);
-    if (text_is(bytes, name_length, "content-length") || text_is(bytes, name_length, "transfer-encoding")) {
-      sink->is_framed = true;
-    }
     const bool has_end = size * count == length + 2;
-    if (sink->lines.length + length > LINES_MAX) {
-      sink->error = SINK_TOO_LARGE;
-    } else if (!buffer_append(&sink->lines, bytes, has_end ? length + 2 : length) ||
-               (!has_end && !buffer_append(&sink->lines, "\r\n", 2))) {
-      sink->error = SINK_NO_MEMORY;
+    if (text_is(bytes, name_length, "content-length")) sink->is_framed = true;
+    if (text_is(bytes, name_length, "transfer-encoding")) sink->is_framed = true;
+    if (sink->lines.length + length > LINES_MAX) return fail(sink, SINK_TOO_LARGE);
+    if (!buffer_append(&sink->lines, bytes, has_end ? length + 2 : length) ||
+        (!has_end && !buffer_append(&sink->lines, "\r\n", 2))) {
+      return fail(sink, SINK_NO_MEMORY);
     }
-    if (sink->error != SINK_OK) return 0;
   }
   return size * count;
 }
@@ -121,46 +115,29 @@ static bool write_file(struct sink *sink, const char *bytes, size_t length) {
   while (length > 0) {
     ssize_t written = write(sink->descriptor, bytes, length);
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) {
-      sink->error = SINK_UNWRITABLE;
-      sink->system_error = errno;
-      return false;
-    }
+    if (written < 0) return fail(sink, SINK_UNWRITABLE);
     bytes += written;
     length -= (size_t)written;
   }
   return true;
 }
 
-static bool append_body(struct sink *sink, const char *bytes, size_t length) {
-  if (buffer_append(&sink->body, bytes, length)) return true;
-  sink->error = SINK_NO_MEMORY;
-  return false;
-}
-
-static bool is_too_large(const struct sink *sink, size_t length) {
-  if (sink_diverts(sink)) return (curl_off_t)length > sink->max_size - sink->received;
-  return length > sink->max_body - sink->body.length;
-}
-
 /* After an error the function returns a value other than `length`, even if `length` is 0. */
 size_t sink_body(char *bytes, size_t size, size_t count, void *argument) {
   struct sink *sink = argument;
-  size_t length = size * count;
+  const size_t length = size * count;
+  const bool diverts = sink_diverts(sink);
+  const curl_off_t left = diverts ? sink->max_size - sink->received : (curl_off_t)(sink->max_body - sink->body.length);
   bool written;
-  if (is_too_large(sink, length)) {
-    sink->error = SINK_TOO_LARGE;
-    return length + 1;
-  }
-  if (!sink_diverts(sink)) {
-    written = append_body(sink, bytes, length);
-  } else if (sink->kind == SINK_FILE) {
+  if ((curl_off_t)length > left) {
+    written = fail(sink, SINK_TOO_LARGE);
+  } else if (diverts && sink->kind == SINK_FILE) {
     written = write_file(sink, bytes, length);
-  } else if (sink->body.length >= STREAM_MAX) {
+  } else if (diverts && sink->body.length >= STREAM_MAX) {
     sink->paused = true;
     return CURL_WRITEFUNC_PAUSE;
   } else {
-    written = append_body(sink, bytes, length);
+    written = buffer_append(&sink->body, bytes, length) || fail(sink, SINK_NO_MEMORY);
   }
   if (written) sink->received += (curl_off_t)length;
   return written ? length : length + 1;
@@ -170,11 +147,7 @@ bool sink_complete(struct sink *sink) {
   if (sink->kind != SINK_FILE || !sink_diverts(sink)) return true;
   int closed = close(sink->descriptor);
   sink->descriptor = -1;
-  if (closed != 0 || rename(sink->partial, sink->path) != 0) {
-    sink->error = SINK_UNWRITABLE;
-    sink->system_error = errno;
-    return false;
-  }
+  if (closed != 0 || rename(sink->partial, sink->path) != 0) return fail(sink, SINK_UNWRITABLE);
   sink_disown(sink);
   return true;
 }

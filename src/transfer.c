@@ -50,7 +50,7 @@ static int before_request(void *argument, char *remote_address, char *local_addr
   bool nothing_sent = transfer_sent(transfer) == SENT_NO;
   long connections = 0;
   curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &connections);
-  if (connections > 0) transfer->hooks->connected(transfer->engine);
+  if (connections > 0) engine_set_connected(transfer->engine);
   if (!nothing_sent && !transfer->head->idempotent) transfer->repeat_refused = true;
   if (transfer->attempts == 0) {
     curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &transfer->request_base);
@@ -70,7 +70,6 @@ static int before_request(void *argument, char *remote_address, char *local_addr
 }
 
 static bool set_callbacks(struct transfer *transfer) {
-  const struct transfer_hooks *hooks = transfer->hooks;
   CURL *easy = transfer->easy;
   return curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error) == CURLE_OK &&
@@ -86,11 +85,11 @@ static bool set_callbacks(struct transfer *transfer) {
          curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, after_request) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_XFERINFODATA, transfer) == CURLE_OK &&
-         curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, hooks->open_socket) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, engine_open_socket) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer) == CURLE_OK &&
-         curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, hooks->close_socket) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, engine_close_socket) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, transfer->engine) == CURLE_OK &&
-         curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, hooks->read_text) == CURLE_OK &&
+         curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, engine_read_text) == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_DEBUGDATA, transfer) == CURLE_OK;
 }
 
@@ -147,11 +146,10 @@ bool transfer_open_easy(struct transfer *transfer, const struct transfer_setting
 }
 
 struct transfer *transfer_new(struct engine *engine, int id, const struct transfer_settings *settings,
-                              const struct transfer_hooks *hooks, struct http2_count *streams) {
+                              struct http2_count *streams) {
   struct transfer *transfer = calloc(1, sizeof *transfer);
   if (transfer == NULL) return NULL;
   transfer->engine = engine;
-  transfer->hooks = hooks;
   transfer->streams = streams;
   transfer->id = id;
   source_init(&transfer->source);

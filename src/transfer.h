@@ -28,7 +28,6 @@ enum transfer_sent { SENT_NO, SENT_MAYBE, SENT_YES };
 struct transfer {
   CURL *easy;
   struct engine *engine;
-  const struct transfer_hooks *hooks;
   struct http2_count *streams; /* the count of the engine */
   int id;
   enum transfer_state state;
@@ -82,17 +81,17 @@ struct transfer_settings {
   char *proxy;   /* NULL: the proxy of the environment variables */
 };
 
-/* Callbacks of libcurl that the engine defines. The comments show the type of the last argument. */
-struct transfer_hooks {
-  curl_opensocket_callback open_socket;     /* the transfer */
-  curl_closesocket_callback close_socket;   /* the engine */
-  curl_debug_callback read_text;            /* the transfer */
-  void (*connected)(struct engine *engine); /* a new connection was established */
-};
+/* Callbacks of libcurl that engine_handles.c defines. */
+curl_socket_t engine_open_socket(void *transfer, curlsocktype purpose, struct curl_sockaddr *address);
+int engine_close_socket(void *engine, curl_socket_t socket);
+int engine_read_text(CURL *easy, curl_infotype type, char *text, size_t size, void *transfer);
+
+/* Records that a new connection was established. */
+void engine_set_connected(struct engine *engine);
 
 /* Returns NULL if there is not enough memory. */
 struct transfer *transfer_new(struct engine *engine, int id, const struct transfer_settings *settings,
-                              const struct transfer_hooks *hooks, struct http2_count *streams);
+                              struct http2_count *streams);
 
 /* Creates the easy handle of a transfer that has none. Returns false if there is not enough memory. */
 bool transfer_open_easy(struct transfer *transfer, const struct transfer_settings *settings);
