@@ -6,8 +6,7 @@
 #include <stdbool.h>
 
 /* Returns a string option, which must not contain a NUL, or NULL if the option is missing. Pushes the value onto the
- * stack. If the value were only in the table, a metamethod or a finalizer could remove it, and the text would become
- * invalid. */
+ * stack. Otherwise a finalizer could remove the value from the table, and the text would become invalid. */
 const char *arguments_text(lua_State *L, int table, const char *name);
 
 /* Reads an option that must not be negative. Returns false if the option is missing. */

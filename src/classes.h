@@ -1,5 +1,5 @@
 /* The Lua classes of waba.curl. annotations/curl.lua describes them. The comments show the Lua stack before and after a
- * function. The function returns the number of its results. */
+ * function. Each function returns the number of its results. */
 #pragma once
 
 #include <lua.h>
@@ -17,7 +17,7 @@ int alarm_class_new(lua_State *L);
 /* [options?] -> [engine] or [nil message] */
 int engine_class_new(lua_State *L);
 
-/* Returns the engine at `index`, which must be open. Its handles may not be ready. */
+/* Returns the engine at `index`, which must be open. The handles of the engine may not be ready. */
 struct engine *engine_class_get(lua_State *L, int index);
 
 /* Returns true if the handles of the engine can be used. If the system has no descriptors or memory for the handles,

@@ -59,22 +59,8 @@ static inline void *compat_testudata(lua_State *L, int index, const char *name) 
   return object;
 }
 
-#undef luaL_setfuncs
-#define luaL_setfuncs compat_setfuncs
-static inline void compat_setfuncs(lua_State *L, const luaL_Reg *entries, int upvalues) {
-  luaL_checkstack(L, upvalues + 1, "too many upvalues");
-  for (; entries->name != NULL; entries++) {
-    int i;
-    for (i = 0; i < upvalues; i++) lua_pushvalue(L, -upvalues);
-    lua_pushcclosure(L, entries->func, upvalues);
-    lua_setfield(L, -(upvalues + 2), entries->name);
-  }
-  lua_pop(L, upvalues);
-}
-
 #undef luaL_newlib
-#define luaL_newlib(L, entries) \
-  (lua_createtable(L, 0, (int)(sizeof(entries) / sizeof((entries)[0]) - 1)), luaL_setfuncs(L, entries, 0))
+#define luaL_newlib(L, entries) (lua_newtable(L), luaL_register(L, NULL, entries))
 
 #endif /* LUA_VERSION_NUM < 502 */
 
@@ -133,8 +119,8 @@ static inline int compat_pusherror(lua_State *L, const char *message) {
 }
 
 /* Sets the metatable of the value at the top of the stack. `name` must be the array that was passed to
- * `compat_newclass`. The key in the registry is the address of this array, because a lookup by address is faster than
- * by string. */
+ * `compat_newclass`. The address of `name` is the key of the metatable in the registry, because a lookup by address is
+ * faster than by string. */
 static inline void compat_setclass(lua_State *L, const char *name) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, name);
   lua_setmetatable(L, -2);

@@ -9,9 +9,8 @@
  * userdata. */
 #define CREDENTIALS_CLASS "waba.Credentials"
 
-/* The class of another userdata with the same struct. `core.ready_head` accepts it. Code that has this userdata can
- * read the secret as bytes. A transport that writes to its own socket must store this userdata where other code can't
- * access it. */
+/* The class of a userdata with a `struct credentials` for `core.ready_head`, whose result contains the secret as bytes.
+ * A transport that writes to its own socket must store the userdata where other code can't access it. */
 #define HEADER_SECRET_CLASS "waba.HeaderSecret"
 
 /* A struct of zeros is closed and belongs to no origin. The struct owns `memory`; the other pointers point into that
@@ -35,7 +34,7 @@ extern const char credentials_no_memory[];
 const char *credentials_fill(struct credentials *credentials, const char *name, size_t name_length, const char *value,
                              size_t value_length, const char *origin, size_t origin_length);
 
-/* Wipes the memory and frees it. Can be repeated. */
+/* Wipes and frees the memory. Can be repeated. */
 void credentials_clear(struct credentials *credentials);
 
 /* Returns whether the secret may be sent to this origin; false for closed credentials. `origin` has the form of

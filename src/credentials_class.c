@@ -28,10 +28,8 @@ static int new_secret(lua_State *L, const char *class) {
   return message == NULL ? 1 : compat_pusherror(L, message);
 }
 
-/* credentials { header, value, origin } -> userdata | nil, message */
 int credentials_new(lua_State *L) { return new_secret(L, CREDENTIALS_CLASS); }
 
-/* header_secret { header, value, origin } -> userdata | nil, message */
 int header_secret_new(lua_State *L) { return new_secret(L, HEADER_SECRET_CLASS); }
 
 static struct credentials *check_secret(lua_State *L) {
@@ -60,7 +58,6 @@ static int secret_tostring(lua_State *L) {
  * issues a shorter secret. */
 #define REDACT_LEAST 8
 
-/* redact(text, credentials) -> text */
 int credentials_redact(lua_State *L) {
   static const char hidden[] = "(hidden)";
   size_t length;

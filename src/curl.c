@@ -9,7 +9,6 @@
 #include "response.h"
 #include "text.h"
 
-/* wait(engines, seconds) */
 static int curl_wait(lua_State *L) {
   long long microseconds = arguments_microseconds(L, 2);
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -67,7 +66,6 @@ static const char *proxy_error(const char *url) {
   return message;
 }
 
-/* check_proxy(url) -> message | nothing */
 static int curl_check_proxy(lua_State *L) {
   const char *message = proxy_error(luaL_checkstring(L, 1));
   return message == NULL ? 0 : compat_string(L, message);

@@ -54,19 +54,14 @@ void engine_skip(struct engine *engine, struct transfer *transfer) { pool_skip(&
 
 bool engine_has_ready(const struct engine *engine) { return engine->pool.ready_count > 0; }
 
-static struct transfer *new_transfer(struct engine *engine) {
-  const int id = pool_free_id(&engine->pool);
-  if (id == 0) return NULL;
-  struct transfer *transfer = transfer_new(engine, id, &engine->settings, &engine->streams);
-  if (transfer != NULL) pool_add(&engine->pool, transfer);
-  return transfer;
-}
-
 struct transfer *engine_take(struct engine *engine, const struct head *head) {
   struct transfer *transfer = pool_take(&engine->pool, head->id);
-  if (transfer == NULL) return new_transfer(engine);
-  /* A transfer has no easy handle if the last one was discarded or belonged to the parent process. */
-  if (transfer->easy == NULL && !transfer_open_easy(transfer, &engine->settings)) {
+  if (transfer == NULL) {
+    const int id = pool_free_id(&engine->pool);
+    if (id != 0) transfer = transfer_new(engine, id, &engine->settings, &engine->streams);
+    if (transfer != NULL) pool_add(&engine->pool, transfer);
+  } else if (transfer->easy == NULL && !transfer_open_easy(transfer, &engine->settings)) {
+    /* The last easy handle was discarded, or belonged to the parent process. */
     pool_put(&engine->pool, transfer);
     return NULL;
   }

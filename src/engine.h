@@ -70,7 +70,7 @@ void engine_dispatch(struct engine *engine);
 /* Takes the next transfer that waits for its caller from the queue; NULL if the queue has no such transfer. */
 struct transfer *engine_ready(struct engine *engine);
 
-/* Removes the transfer from the queue if it is the next one. */
+/* Removes the transfer from the queue if the queue begins with this transfer. */
 void engine_skip(struct engine *engine, struct transfer *transfer);
 
 /* Returns false if `engine_ready` would return NULL. */

@@ -99,12 +99,6 @@ void engine_free_page(struct engine *engine) {
   if (engine->alive != NULL) munmap(engine->alive, (size_t)sysconf(_SC_PAGESIZE));
 }
 
-static void remember_process(struct engine *engine) {
-  if (engine->alive == NULL) engine->alive = new_page();
-  if (engine->alive != NULL) *engine->alive = 1;
-  engine->process = getpid();
-}
-
 /* The handles ---------------------------------------------------------------------------------- */
 
 bool engine_open_handles(struct engine *engine) {
@@ -129,7 +123,9 @@ bool engine_open_handles(struct engine *engine) {
   engine->awaited = false;
   engine->broken = false;
   engine->connected = false;
-  remember_process(engine);
+  if (engine->alive == NULL) engine->alive = new_page();
+  if (engine->alive != NULL) *engine->alive = 1;
+  engine->process = getpid();
   return true;
 }
 
@@ -169,7 +165,6 @@ bool engine_check_process(struct engine *engine) {
   return engine_open_handles(engine);
 }
 
-/* If there was not enough memory for its sockets, the multi handle can no longer be used. */
 void engine_reopen(struct engine *engine) {
   struct transfer *transfer;
   size_t place = 0;

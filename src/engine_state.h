@@ -80,8 +80,8 @@ bool engine_is_own(const struct engine *engine);
 /* Frees the page that detects a fork. */
 void engine_free_page(struct engine *engine);
 
-/* Must be called in a child process. Drops the handles without using them. */
 void engine_abandon(struct engine *engine);
 
-/* If the handles can no longer be used, ends the transfers in flight and opens new handles. */
+/* After a lack of memory for its sockets the multi handle can no longer be used. Ends the transfers in flight and opens
+ * new handles. */
 void engine_reopen(struct engine *engine);

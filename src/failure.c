@@ -111,18 +111,17 @@ static bool was_refused(const struct transfer *transfer) {
          (transfer->code > CURLE_COULDNT_CONNECT && strcmp(kind_of(transfer), "network") == 0);
 }
 
-/* Returns whether `code` may mean that libcurl can't open a file or a socket. libcurl does not report the cause. */
-static bool may_lack_files(CURLcode code) {
-  return code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY ||
-         code == CURLE_SSL_CACERT_BADFILE || code == CURLE_FAILED_INIT;
-}
-
 /* Describes a limit of this machine that was reached before a connection was established. */
 static bool describe_limit(struct description to, const struct transfer *transfer) {
   char text[SYSTEM_TEXT_SIZE];
   if (transfer->attempts > 0) return false;
-  int error = transfer->code == CURLE_COULDNT_CONNECT ? transfer->socket_error : 0;
-  if (may_lack_files(transfer->code)) error = system_limit_of_files();
+  const CURLcode code = transfer->code;
+  int error = code == CURLE_COULDNT_CONNECT ? transfer->socket_error : 0;
+  /* libcurl also reports these codes if a file or a socket could not be opened. */
+  if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_SSL_CACERT_BADFILE ||
+      code == CURLE_FAILED_INIT) {
+    error = system_limit_of_files();
+  }
   /* EAFNOSUPPORT is no limit: a machine without IPv4 or IPv6 uses the other protocol. */
   if (error == 0 || error == EAFNOSUPPORT) return false;
   return set(to, "network", "limit", "no connection can be opened: %s", system_describe(error, text));
@@ -164,8 +163,7 @@ void failure_describe(struct failure *failure, char message[FAILURE_MESSAGE_SIZE
   }
   if (was_refused(transfer)) {
     set(to, "network", NULL,
-        "the server refused the request's HTTP/2 stream, or closed the connection, before it "
-        "processed the request");
+        "the server refused the request's HTTP/2 stream, or closed the connection, before it processed the request");
   } else if (transfer->code == CURLE_OK) {
     set(to, "protocol", "no_status", "the response has no status line");
   } else if (transfer->code == CURLE_SEND_FAIL_REWIND) {

@@ -110,7 +110,6 @@ static struct file *check_open(lua_State *L) {
   return file;
 }
 
-/* append(path) -> file | nil, message, is_locked */
 int file_new(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   struct file *file = lua_newuserdatauv(L, sizeof *file, 0);
@@ -123,7 +122,6 @@ int file_new(lua_State *L) {
   return 3;
 }
 
-/* file:write(bytes) -> true | nil, message */
 static int file_write_method(lua_State *L) {
   struct file *file = check_open(L);
   size_t length;
@@ -131,10 +129,8 @@ static int file_write_method(lua_State *L) {
   return push_result(L, append(file, bytes, length));
 }
 
-/* file:sync() -> true | nil, message */
 static int file_sync_method(lua_State *L) { return push_result(L, sync_file(check_open(L))); }
 
-/* file:truncate(size) -> true | nil, message */
 static int file_truncate_method(lua_State *L) {
   struct file *file = check_open(L);
   const lua_Number size = luaL_checknumber(L, 2);
@@ -144,7 +140,6 @@ static int file_truncate_method(lua_State *L) {
   return push_result(L, true);
 }
 
-/* file:size() -> bytes */
 static int file_size_method(lua_State *L) { return compat_integer(L, check_open(L)->size); }
 
 static int file_gc(lua_State *L) {

@@ -28,7 +28,7 @@ static void head_free(struct head *head) {
 }
 
 /* Adds a line to the list, and takes ownership of `data`, even if the function fails. `data` may be NULL. The nodes are
- * not created by curl_slist_append, because it would create a copy of a secret that is never wiped. */
+ * not created by curl_slist_append, because curl_slist_append would create a copy of a secret that is never wiped. */
 static const char *append(struct head *head, char *data) {
   struct curl_slist *line = data == NULL ? NULL : malloc(sizeof *line);
   if (line == NULL) {
@@ -109,8 +109,8 @@ const char *head_add_credentials(struct head *head, const struct credentials *cr
 }
 
 const char *head_complete(struct head *head) {
-  /* A name with a colon and no value prevents libcurl from adding this header itself. Responses to POST, PUT and PATCH
-   * are short, so their requests do not allow compression. */
+  /* The line of a header without a value prevents libcurl from adding the header. Responses to POST, PUT and PATCH are
+   * short, so their requests do not allow compression. */
   const char *message = head->has_content_type ? NULL : append_text(head, "Content-Type:");
   if (message == NULL && !head->has_user_agent) message = append_text(head, "User-Agent: waba/" WABA_VERSION);
   if (message != NULL || !head->is_post || head->has_accept_encoding) return message;

@@ -1,4 +1,4 @@
-/* The JSON functions of waba.core. */
+/* The JSON functions of waba.core. annotations/core.lua describes them. */
 #include "compat.h"
 #include "core.h"
 #include "json_parts.h"
@@ -19,7 +19,6 @@ static int refuse(lua_State *L, const char *message) {
   return 3;
 }
 
-/* encode(value) -> json | nil, message, path */
 static int json_encode(lua_State *L) {
   luaL_checkany(L, 1);
   lua_settop(L, 1);
@@ -30,7 +29,6 @@ static int json_encode(lua_State *L) {
   }
 }
 
-/* plain(value) -> value, is_copy */
 static int json_plain(lua_State *L) {
   luaL_checkany(L, 1);
   lua_settop(L, 1);
@@ -68,7 +66,6 @@ static bool can_be_flooded(lua_State *L) {
 #define DECODE_CACHE lua_upvalueindex(2)
 #define DECODE_GUARD lua_upvalueindex(3)
 
-/* decode(json, lists?) -> value, texts? | nil, message */
 static int json_decode(lua_State *L) {
   size_t length;
   luaL_checktype(L, 1, LUA_TSTRING);
@@ -116,7 +113,6 @@ static struct json_path read_path(const char *text, size_t length) {
   return path;
 }
 
-/* picker(path, ...) -> pick */
 static int json_picker(lua_State *L) {
   const int count = lua_gettop(L);
   size_t total = 0, length;

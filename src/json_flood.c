@@ -7,8 +7,8 @@
 
 #define BUCKETS ((size_t)16384)
 
-/* The strings with the same place in Lua's hash table. A string that equals a recent string of the bucket is not
- * counted again, because the names of fields occur repeatedly. */
+/* A bucket counts the strings with the same place in Lua's hash table. A string that equals a recent string of the
+ * bucket is not counted again, because the names of fields occur repeatedly. */
 #define RECENT 4
 struct bucket {
   uint32_t count;

@@ -88,9 +88,10 @@ void json_read_cache(lua_State *L);
 
 /* [.. lists texts names cache] -> [.. lists texts names cache value] and true, or an error message and false. `names`
  * and `cache` are from `json_read_cache` and at the top of the stack. `lists` is nil, or a table whose keys are names
- * of arrays. For each object in such an array, the table `texts` gets the part of the text from which the object was
- * read. An object inside such an object gets no part. The text ends with a NUL, which `length` does not count, and must
- * not be collected. If `guard` is true, refuses a text that causes hash flooding. */
+ * of arrays. For each object in an array with one of these names, the table `texts` gets the part of the text from
+ * which the object was read. No part is stored for an object inside another stored object. The text ends with a NUL,
+ * which `length` does not count, and must not be collected. If `guard` is true, refuses a text that causes hash
+ * flooding. */
 bool json_read(lua_State *L, const char *text, size_t length, bool guard);
 
 /* Encoding: json_write.c and json_value.c ------------------------------------------------------ */

@@ -47,12 +47,6 @@ static bool read_string(struct reader *reader, struct json_piece *piece) {
   return true;
 }
 
-static bool read_word(struct reader *reader) {
-  const size_t length = json_word_length(reader->at, reader->end);
-  reader->at += length;
-  return length > 0;
-}
-
 static bool read_array(struct reader *reader, struct place place) {
   const struct place first = {place.depth + 1, place.root};
   if (place.depth == LEVELS || !take(reader, '[')) return false;
@@ -108,7 +102,10 @@ static bool read_value(struct reader *reader, int depth) {
   case '"': return read_string(reader, &piece);
   case '{': return read_object(reader, place);
   case '[': return read_array(reader, place);
-  default: return read_word(reader);
+  default:
+    piece.length = json_word_length(reader->at, reader->end);
+    reader->at += piece.length;
+    return piece.length > 0;
   }
 }
 

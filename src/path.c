@@ -1,4 +1,4 @@
-/* Functions for paths that Lua itself does not offer. */
+/* Functions for paths that Lua itself does not offer. annotations/core.lua describes them. */
 #include "core.h"
 
 #include <errno.h>
@@ -14,8 +14,8 @@ static int push_result(lua_State *L, int error) {
   return error != 0 ? compat_pusherror(L, strerror(error)) : compat_boolean(L, 1);
 }
 
-/* make_private(path) -> true | nil, message. An existing file is not opened, because closing the file would release the
- * locks that this process has on the file. */
+/* An existing file is not opened, because closing the file would release the locks that this process has on the
+ * file. */
 int path_make_private(lua_State *L) {
   const int descriptor = open(luaL_checkstring(L, 1), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   const int error = descriptor < 0 && errno != EEXIST ? errno : 0;
@@ -23,7 +23,6 @@ int path_make_private(lua_State *L) {
   return push_result(L, error);
 }
 
-/* file_identity(path) -> string | nil, message */
 int path_identity(lua_State *L) {
   struct stat status;
   if (stat(luaL_checkstring(L, 1), &status) != 0) return push_result(L, errno);
@@ -31,7 +30,6 @@ int path_identity(lua_State *L) {
   return compat_bytes(L, (const char *)identity, sizeof identity);
 }
 
-/* can_write(path) -> true | nil, message */
 int path_can_write(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   struct stat status;
@@ -39,7 +37,6 @@ int path_can_write(lua_State *L) {
   return push_result(L, S_ISDIR(status.st_mode) ? EISDIR : 0);
 }
 
-/* absolute_path(path) -> path | nil, message */
 int path_absolute(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   char folder[PATH_MAX];

@@ -25,7 +25,7 @@ int pool_free_id(struct pool *pool);
 /* Adds a transfer whose id is from `pool_free_id`. */
 void pool_add(struct pool *pool, struct transfer *transfer);
 
-/* Takes back a transfer in the state IDLE; frees it if there are too many idle transfers. */
+/* Takes back a transfer in the state IDLE. Frees the transfer if there are too many idle transfers. */
 void pool_put(struct pool *pool, struct transfer *transfer);
 
 /* Removes the head with this id from the configuration of the idle transfers. */
@@ -34,15 +34,15 @@ void pool_unset_head(struct pool *pool, unsigned long long head);
 /* Iterates over the transfers that are not idle; `*place` must be 0 before the first call. Returns NULL at the end. */
 struct transfer *pool_next(const struct pool *pool, size_t *place);
 
-/* Adds a transfer to the queue if it waits for its caller and is not in the queue. Returns whether the transfer was
- * added. */
+/* Adds a transfer to the queue if the transfer waits for its caller and is not in the queue. Returns whether the
+ * transfer was added. */
 bool pool_make_ready(struct pool *pool, struct transfer *transfer);
 
-/* Removes transfers from the front of the queue until one still waits for its caller, and returns this transfer.
- * Returns NULL if there is none. */
+/* Removes transfers from the front of the queue until a transfer still waits for its caller, and returns this transfer.
+ * Returns NULL if no transfer waits. */
 struct transfer *pool_next_ready(struct pool *pool);
 
-/* Removes the transfer from the queue if it is the next one. */
+/* Removes the transfer from the queue if the queue begins with this transfer. */
 void pool_skip(struct pool *pool, struct transfer *transfer);
 
 /* Frees all transfers. No transfer may be in the multi handle. */

@@ -11,9 +11,8 @@ static void add_number(luaL_Buffer *buffer, char kind, size_t number) {
   luaL_addlstring(buffer, line, (size_t)snprintf(line, sizeof line, "%c%llu\r\n", kind, (unsigned long long)number));
 }
 
-/* redis_commands(commands) -> bytes. The command and the word are at fixed positions of the stack, because
- * `luaL_Buffer` may use the top of the stack. There the collector does not free a word that a finalizer removes from
- * its command. */
+/* The command and the word are at fixed positions of the stack, because `luaL_Buffer` may use the top of the stack. Lua
+ * does not collect a word at a fixed position, even if a finalizer removes the word from its command. */
 int redis_commands(lua_State *L) {
   luaL_Buffer buffer;
   luaL_checktype(L, 1, LUA_TTABLE);

@@ -126,7 +126,6 @@ static char *bytes_of(struct ready_head *head) { return (char *)(head + 1); }
 
 static struct ready_head *check_ready_head(lua_State *L) { return compat_checkclass(L, 1, READY_HEAD_CLASS); }
 
-/* ready_head(method, target, host, headers, secret?, origin?) -> userdata | nil, message */
 int ready_head_new(lua_State *L) {
   struct writer writer = {NULL, 0, 0};
   const struct credentials *secret = NULL;
@@ -155,7 +154,6 @@ int ready_head_new(lua_State *L) {
   return 1;
 }
 
-/* head:bytes(length?) -> string; if length is true, the body is chunked */
 static int ready_head_bytes_method(lua_State *L) {
   struct ready_head *head = check_ready_head(L);
   char *end = bytes_of(head) + head->size;

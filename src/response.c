@@ -9,8 +9,8 @@ static const char RECORD_CLASS[] = "waba.ResponseRecord";
 /* The name of the field that contains the record until the other fields are set. */
 #define RECORD "record"
 
-/* The userdata with the other fields. It has its own class, so that no other value can be used as a record. The header
- * lines follow the struct in memory. */
+/* The userdata with the other fields. The userdata has its own class, so that no other value can be used as a record.
+ * The header lines follow the struct in memory. */
 struct record {
   struct facts facts;
   size_t length; /* the length of the lines */

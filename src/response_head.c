@@ -62,7 +62,6 @@ bool response_head_push_headers(lua_State *L, const char *at, const char *end, b
   return true;
 }
 
-/* headers(bytes, first, last) -> table | nil */
 int headers_function(lua_State *L) {
   size_t length;
   const char *const bytes = luaL_checklstring(L, 1, &length);
@@ -156,7 +155,6 @@ static const char *find_blank_line(const char *at, const char *end) {
   return NULL;
 }
 
-/* response_head(bytes, from) -> see annotations/core.lua */
 int response_head_function(lua_State *L) {
   struct response_head head = {0, 0, -1, true, false, false};
   size_t length;

@@ -142,7 +142,6 @@ static long long check_now(lua_State *L, int index) {
   return (long long)number;
 }
 
-/* retry_after(value, now?) -> seconds | nil */
 int retry_after(lua_State *L) {
   size_t length;
   const char *value = check_trimmed(L, 1, &length);

@@ -58,16 +58,14 @@ static void process(struct sha256 *hash, const unsigned char block[SHA256_BLOCK]
 
 #if HAS_INSTRUCTIONS
 
-static bool find_instructions(void) {
-  unsigned a, b, c, d, extended;
-  if (!__get_cpuid_count(7, 0, &a, &extended, &c, &d) || !__get_cpuid(1, &a, &b, &c, &d)) return false;
-  return (extended & bit_SHA) != 0 && (c & bit_SSE4_1) != 0 && (c & bit_SSSE3) != 0;
-}
-
-/* Several threads may call this function at the same time: all of them store the same value. */
+/* Several threads may call this function at the same time. All of them store the same value. */
 static bool has_instructions(void) {
   static int known = -1;
-  if (known < 0) known = find_instructions();
+  unsigned a, b, c = 0, d, extended = 0;
+  if (known < 0) {
+    const bool is_read = __get_cpuid_count(7, 0, &a, &extended, &c, &d) && __get_cpuid(1, &a, &b, &c, &d);
+    known = is_read && (extended & bit_SHA) != 0 && (c & bit_SSE4_1) != 0 && (c & bit_SSSE3) != 0;
+  }
   return known == 1;
 }
 

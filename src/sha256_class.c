@@ -11,7 +11,6 @@ static int push_hex(lua_State *L, const unsigned char digest[SHA256_SIZE]) {
   return compat_bytes(L, hex, sizeof hex);
 }
 
-/* hmac_sha256(key, bytes) -> hex */
 int sha256_hmac_function(lua_State *L) {
   unsigned char digest[SHA256_SIZE];
   size_t key_length, length;
@@ -29,7 +28,6 @@ int sha256_new(lua_State *L) {
   return 1;
 }
 
-/* hash:update(bytes) -> hash */
 static int sha256_update_method(lua_State *L) {
   struct sha256 *hash = check_sha256(L);
   size_t length;
@@ -39,7 +37,6 @@ static int sha256_update_method(lua_State *L) {
   return 1;
 }
 
-/* hash:hex() -> the digest of the bytes so far; further bytes may follow */
 static int sha256_hex_method(lua_State *L) {
   struct sha256 hash = *check_sha256(L);
   unsigned char digest[SHA256_SIZE];

@@ -1,6 +1,6 @@
 /* The destination of a response. The sink stores the status and the headers, and writes the body to memory, to a file,
  * or to a buffer that the caller drains while the response arrives. Pure C. The sink owns its buffers and the
- * unfinished file, which it removes unless the response is complete. */
+ * incomplete file, and removes the file unless the response is complete. */
 #pragma once
 
 #include <curl/curl.h>
@@ -20,7 +20,7 @@ struct sink {
   bool is_http1;       /* true: the status line has an HTTP/1 version */
   struct buffer lines; /* the header lines, each consisting of "name: value" and CR LF */
   bool head_complete;  /* true: the blank line was received */
-  bool is_framed;      /* true: the headers define the end of the body; false: the end of the connection does */
+  bool is_framed;      /* true: the headers define the end of the body; false: the body ends with the connection */
   struct buffer body;  /* the body in memory, or the part of it that was not drained yet */
   curl_off_t received;
   bool paused;   /* SINK_STREAM: true: libcurl waits until the buffer is drained */
@@ -51,8 +51,8 @@ bool sink_complete(struct sink *sink);
 /* Returns whether the body is written to a file or a stream: the status is 2xx and `kind` is not SINK_MEMORY. */
 bool sink_diverts(const struct sink *sink);
 
-/* Must be called in a child process: the incomplete file belongs to the parent process, so `sink_close` does not remove
- * it. */
+/* Must be called in a child process. The incomplete file belongs to the parent process, so `sink_close` does not remove
+ * the file. */
 void sink_disown(struct sink *sink);
 
 /* Empties the buffers and removes an incomplete file; keeps the memory for the next use. */

@@ -33,10 +33,10 @@ void source_init(struct source *source);
 
 void source_open_bytes(struct source *source, const char *bytes, size_t size);
 
-/* Returns false, with errno, if the file can't be opened; errno is EISDIR or EINVAL if it is not a regular file. */
+/* Returns false, with errno, if the file can't be opened. For a path of no regular file, errno is EISDIR or EINVAL. */
 bool source_open_file(struct source *source, const char *path);
 
-/* The size is -1 if it is not known. */
+/* The size is -1 if the size is not known. */
 void source_open_fed(struct source *source, curl_off_t size);
 
 /* Adds bytes; NULL as `bytes` means the end. Returns false if there is not enough memory. If the number of bytes
@@ -47,7 +47,7 @@ bool source_feed(struct source *source, const char *bytes, size_t length);
  * be sent again. */
 bool source_rewind(struct source *source);
 
-/* Returns whether the read function would return bytes or the end; otherwise it would pause. */
+/* Returns whether `source_read` would return bytes or the end. Otherwise `source_read` would pause the transfer. */
 bool source_has_input(const struct source *source);
 
 /* libcurl's read and seek functions; the last argument is the source. */

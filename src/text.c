@@ -106,8 +106,8 @@ bool text_equals(const char *secret, size_t secret_length, const char *candidate
   for (size_t i = 0; i < candidate_length; i++) {
     difference = (unsigned char)(difference | (secret[at] ^ candidate[i]));
     at++;
-    /* The index returns to 0 at the end of the secret. A branch is not used, because its time would depend on the
-     * bytes. */
+    /* The index returns to 0 at the end of the secret. A branch is not used, because the time of a branch would depend
+     * on the bytes. */
     at &= (size_t)0 - (size_t)(at < secret_length);
   }
   return difference == 0;

@@ -23,8 +23,7 @@ static void set_opening(struct transfer *transfer, bool opening) {
   curl_easy_setopt(transfer->easy, CURLOPT_NOPROGRESS, opening ? 0L : 1L);
 }
 
-/* The progress function of libcurl, which libcurl calls after it has sent the head and before it reads from the
- * connection. */
+/* libcurl calls its progress function after it has sent the head and before it reads from the connection. */
 static int after_request(void *argument, curl_off_t to_receive, curl_off_t received, curl_off_t to_send,
                          curl_off_t sent) {
   struct transfer *transfer = argument;
@@ -183,8 +182,8 @@ const char *transfer_configure(struct transfer *transfer, struct head *head, con
 }
 
 /* A body without a declared length ends with the connection. Some versions of OpenSSL report an error if the server
- * does not close TLS before the connection. The error is ignored, because other versions of OpenSSL and the transport
- * for nginx do not report it. Only the content shows that such a body is incomplete. */
+ * does not close TLS before the connection. This error is ignored, because other versions of OpenSSL and the transport
+ * for nginx report no error. Only the content shows that a body without a declared length is incomplete. */
 static bool is_end_of_body(const struct transfer *transfer, CURLcode code) {
   const struct sink *sink = &transfer->sink;
   return code == CURLE_RECV_ERROR && sink->is_http1 && sink->head_complete && sink->status != 0 && !sink->is_framed &&
@@ -218,7 +217,7 @@ void transfer_release(struct transfer *transfer) {
       set_verbose(transfer, false);
     }
     /* libcurl remembers a refused stream in the easy handle, and would later send a request again that may have been
-     * processed. So after a failure or a repeat, the next request gets a new handle. */
+     * processed. After a failure or a repeat, the next request gets a new handle. */
     if (transfer->repeated || !transfer_succeeded(transfer)) {
       transfer_unset_head(transfer);
       curl_easy_cleanup(transfer->easy);
@@ -264,8 +263,8 @@ curl_off_t transfer_bytes_sent(const struct transfer *transfer) {
   return size;
 }
 
-/* libcurl sends a body in POSTFIELDS together with the head in one write: if that write failed, nothing was sent. If
- * the first write succeeded, libcurl counts its bytes and stores its time. */
+/* libcurl sends a body in POSTFIELDS together with the head in one write. If the first write succeeded, libcurl counts
+ * its bytes and stores its time. Otherwise nothing was sent. */
 static bool first_write_failed(const struct transfer *transfer) {
   long size = 0;
   curl_off_t time = 0;

@@ -1,5 +1,5 @@
-/* A request and its response on an easy handle. The handle keeps its configuration for the next request. Pure C. The
- * engine (engine.h) creates, owns and frees transfers with their easy handles. */
+/* A transfer: a request and its response on an easy handle. The handle keeps its configuration for the next request.
+ * Pure C. The engine (engine.h) creates, owns and frees transfers with their easy handles. */
 #pragma once
 
 #include "head.h"
@@ -18,7 +18,6 @@ enum transfer_state {
 /* The way in which the easy handle sends the body. */
 enum transfer_mode { MODE_UNSET, MODE_BODYLESS, MODE_FIELDS, MODE_READ };
 
-/* The reason why the transfer ended. */
 enum transfer_end { END_BY_CURL, END_CANCELLED, END_CLOSED, END_FORKED, END_PENDING_TOO_LONG };
 
 enum transfer_want { WANT_NOTHING, WANT_FINISH, WANT_INPUT, WANT_DRAIN, WANT_PROGRESS };
@@ -96,7 +95,7 @@ struct transfer *transfer_new(struct engine *engine, int id, const struct transf
 /* Creates the easy handle of a transfer that has none. Returns false if there is not enough memory. */
 bool transfer_open_easy(struct transfer *transfer, const struct transfer_settings *settings);
 
-/* Records that the server refused the stream of the last attempt, so it did not process the request. */
+/* Records that the server refused the stream of the last attempt, so the server did not process the request. */
 void transfer_refuse_stream(struct transfer *transfer);
 
 /* Configures an idle transfer for this request, and opens its sink. The source of the transfer must be open. The
@@ -116,7 +115,7 @@ void transfer_release(struct transfer *transfer);
  * false if there is not enough memory. */
 bool transfer_set_request(struct transfer *transfer, const struct head *head, const struct transfer_options *options);
 
-/* Wipes the secret header and frees it. The transfer must not be in the multi handle. */
+/* Wipes and frees the secret header. The transfer must not be in the multi handle. */
 void transfer_unset_secret(struct transfer *transfer);
 
 /* Removes the head from the configuration of the easy handle, so that the head can be freed. */

@@ -16,8 +16,8 @@ static enum transfer_mode mode_of(const struct transfer *transfer, const struct 
   return source->size > 0 || head->is_post ? MODE_FIELDS : MODE_BODYLESS;
 }
 
-/* CURLOPT_CUSTOMREQUEST must not be set to the method that libcurl uses in this mode by default, because libcurl would
- * then not treat the method specially. */
+/* libcurl treats some methods specially, but not if CURLOPT_CUSTOMREQUEST contains the method. So CURLOPT_CUSTOMREQUEST
+ * is not set to the method that libcurl uses in this mode by default. */
 static bool set_method(CURL *easy, const struct head *head, enum transfer_mode mode) {
   const bool is_head = mode == MODE_BODYLESS && strcmp(head->method, "HEAD") == 0;
   const char *own = is_head ? "HEAD" : mode == MODE_READ ? "PUT" : mode == MODE_FIELDS ? "POST" : "GET";
@@ -37,9 +37,9 @@ void transfer_unset_head(struct transfer *transfer) {
 }
 
 /* libcurl sends a request again in two cases: when a reused connection ends without a response, and when the server
- * refuses the stream. The two cases can't be distinguished afterwards, so sending again after the end of a reused
- * connection is disabled. libcurl has no option for this. The request is marked as RTSP RECEIVE, because libcurl never
- * sends an RTSP RECEIVE request again after the end of a reused connection. */
+ * refuses the stream. The two cases can't be distinguished afterwards, so the first case is disabled. libcurl has no
+ * option for this. The request is marked as RTSP RECEIVE, because libcurl never sends an RTSP RECEIVE request again
+ * after the end of a reused connection. */
 static bool forbid_retry(CURL *easy, bool forbidden) {
   long request = forbidden ? CURL_RTSPREQ_RECEIVE : CURL_RTSPREQ_OPTIONS;
   CURLcode code = curl_easy_setopt(easy, CURLOPT_RTSP_REQUEST, request);
@@ -68,9 +68,9 @@ static bool set_head(struct transfer *transfer, const struct head *head, enum tr
 }
 
 /* Sets the header lines: the secret header of this request, and then the lines of the head. The first line of the head
- * is "Expect:", which has an effect in MODE_READ only. In other modes it is left out, because libcurl compares each
- * line with many names. The transfer has its own copy of the secret, because the credentials may be collected before
- * the transfer ends. */
+ * is "Expect:", which has an effect in MODE_READ only. In other modes the line "Expect:" is left out, because libcurl
+ * compares each line with many names. The transfer has its own copy of the secret, because the credentials may be
+ * collected before the transfer ends. */
 static bool set_lines(struct transfer *transfer, const struct head *head, const struct credentials *credentials) {
   struct curl_slist *lines = transfer->mode == MODE_READ ? head->lines : head->lines->next;
   if (credentials != NULL && credentials_belong_to(credentials, head->origin)) {

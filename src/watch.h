@@ -41,7 +41,7 @@ void watch_flush(struct watch *watch);
 /* Waits until a socket is ready, the time is over (-1: no limit) or a signal arrives. */
 void watch_wait(struct watch *watch, int milliseconds);
 
-/* Waits until a socket of any of the watches is ready; afterwards `watch_wait` of each watch determines its ready
+/* Waits until a socket of any of the watches is ready. Afterwards `watch_wait` of each watch determines its ready
  * sockets. Returns false if there is not enough memory. */
 bool watch_wait_any(struct watch **watches, size_t count, int milliseconds);
 
@@ -54,6 +54,6 @@ bool watch_drained(const struct watch *watch);
 /* Makes the descriptor readable until the next `watch_wait`, if there is a descriptor. */
 void watch_wake(struct watch *watch);
 
-/* Closes the sockets that were passed to `watch_opened`, and frees the watch. The function is for a child process: the
- * parent has the same sockets, so their connections do not end. */
+/* Closes the sockets that were passed to `watch_opened`, and frees the watch. For a child process: the parent has the
+ * same sockets, so their connections do not end. */
 void watch_abandon(struct watch *watch);

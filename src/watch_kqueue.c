@@ -19,7 +19,7 @@ bool watch_system_open(struct watch *watch) {
   return kevent(watch->descriptor, &change, 1, NULL, 0, NULL) == 0;
 }
 
-/* Only one filter is changed per call, because kevent would ignore the second one after an error of the first. */
+/* Only one filter is changed per call, because kevent would ignore the second filter after an error of the first. */
 static void system_filter(struct watch *watch, int socket, int filter, bool now) {
   struct kevent change;
   EV_SET(&change, socket, filter, now ? EV_ADD : EV_DELETE, 0, 0, 0);

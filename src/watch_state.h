@@ -1,5 +1,5 @@
-/* The struct of a watch, for the files watch*.c only. watch.c has the table of sockets; one of the other files uses the
- * system. Pure C. */
+/* The struct of a watch, for the files watch*.c only. watch.c has the table of sockets. watch_epoll.c, watch_kqueue.c
+ * or watch_poll.c calls the system. Pure C. */
 #pragma once
 
 #include "watch.h"

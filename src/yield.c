@@ -25,8 +25,8 @@ int can_yield(lua_State *L) {
 
 #else
 
-/* LuaJIT has this function, and Lua 5.1 does not. Each interpreter can load a binary that was built for the other
- * interpreter. */
+/* LuaJIT has the function `lua_isyieldable`, and Lua 5.1 does not. Each interpreter can load a binary that was built
+ * for the other interpreter. */
 extern int lua_isyieldable(lua_State *L) __attribute__((weak));
 
 /* Lua 5.1 can't suspend a coroutine that has one of these on its stack: a C function that has called Lua code, an
