@@ -3,7 +3,6 @@
 #include "core.h"
 
 #include <errno.h>
-#include <stdint.h>
 #include <time.h>
 
 #include "compat.h"
@@ -50,10 +49,6 @@ static int percent_encode(lua_State *L) {
   size_t length;
   const char *text = check_text(L, 1, &length);
   const size_t size = text_percent_encode(text, length, NULL);
-  if (size == length) { /* no character is encoded */
-    lua_pushvalue(L, 1);
-    return 1;
-  }
   char *out = lua_newuserdatauv(L, size, 0);
   text_percent_encode(text, length, out);
   return compat_bytes(L, out, size);

@@ -140,8 +140,7 @@ void engine_free_handles(struct engine *engine) {
  * libcurl are not freed, because libcurl would send messages to the peers and close the connections. */
 void engine_abandon(struct engine *engine) {
   struct transfer *transfer;
-  size_t place = 0;
-  while ((transfer = pool_next(&engine->pool, &place)) != NULL) {
+  for (size_t place = 0; (transfer = pool_next(&engine->pool, &place)) != NULL;) {
     sink_disown(&transfer->sink);
     if (transfer->state != TRANSFER_MOVING) continue;
     transfer->easy = NULL;
@@ -167,8 +166,7 @@ bool engine_check_process(struct engine *engine) {
 
 void engine_reopen(struct engine *engine) {
   struct transfer *transfer;
-  size_t place = 0;
-  while ((transfer = engine_next_moving(engine, &place)) != NULL) {
+  for (size_t place = 0; (transfer = engine_next_moving(engine, &place)) != NULL;) {
     engine_end(engine, transfer, END_BY_CURL, CURLE_OUT_OF_MEMORY);
   }
   engine_free_handles(engine);

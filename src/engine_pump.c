@@ -13,8 +13,7 @@
 static curl_off_t count_uploaded(const struct engine *engine) {
   curl_off_t uploaded = 0;
   const struct transfer *transfer;
-  size_t place = 0;
-  while ((transfer = engine_next_moving(engine, &place)) != NULL) {
+  for (size_t place = 0; (transfer = engine_next_moving(engine, &place)) != NULL;) {
     curl_off_t size = 0;
     curl_easy_getinfo(transfer->easy, CURLINFO_SIZE_UPLOAD_T, &size);
     uploaded += size;
@@ -89,9 +88,8 @@ static void collect(struct engine *engine) {
 /* libcurl 7.88 does not apply the timeout of a transfer that waits for a free connection. */
 static void sweep(struct engine *engine, long long time) {
   struct transfer *transfer;
-  size_t place = 0;
   engine->sweep = ENGINE_NEVER;
-  while ((transfer = engine_next_moving(engine, &place)) != NULL) {
+  for (size_t place = 0; (transfer = engine_next_moving(engine, &place)) != NULL;) {
     if (transfer->deadline == ENGINE_NEVER) continue;
     if (transfer->deadline + ENGINE_GRACE <= time) {
       engine_end(engine, transfer, END_PENDING_TOO_LONG, CURLE_OPERATION_TIMEDOUT);

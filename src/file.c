@@ -2,7 +2,6 @@
  * functions return false, with errno, if they fail. annotations/core.lua describes the class. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>

@@ -1,6 +1,4 @@
 /* The Lua class of head.c: see annotations/curl.lua. */
-#include <stdio.h>
-
 #include "classes.h"
 #include "compat.h"
 

@@ -1,6 +1,5 @@
 /* Prepares Lua values for the encoder, and finds the error in a value that can't be encoded. */
 #include <stdarg.h>
-#include <stdio.h>
 
 #include "compat.h"
 #include "json_parts.h"

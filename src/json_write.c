@@ -1,6 +1,4 @@
 /* Writes Lua values as JSON. json_value.c finds the reason why a value can't be written. */
-#include <stdio.h>
-
 #include "compat.h"
 #include "json_parts.h"
 #include "text.h"

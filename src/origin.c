@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
@@ -38,22 +37,6 @@ static const char *read_ipv6(const char *text, size_t length, char host[HOST_SIZ
   return NULL;
 }
 
-/* Reads four decimal numbers without leading zeros. Programs read other forms ("127.1", "0x7f000001") in different
- * ways, so these forms are refused. */
-static bool is_ipv4(const char *text, size_t length) {
-  int parts = 0;
-  size_t at = 0;
-  for (;;) {
-    int number = 0;
-    size_t start = at;
-    while (at < length && text_is_digit(text[at]) && at - start < 3) number = number * 10 + (text[at++] - '0');
-    if (at == start || number > 255 || (text[start] == '0' && at - start > 1)) return false;
-    parts++;
-    if (at == length) return parts == 4;
-    if (text[at++] != '.' || parts == 4) return false;
-  }
-}
-
 /* Returns whether the last label of a name is a number. Resolvers read a name whose last label is a number as an IP
  * address. */
 static bool ends_in_number(const char *text, size_t length) {
@@ -79,7 +62,9 @@ static const char *read_name(const char *text, size_t length, char host[HOST_SIZ
     host[i] = c;
   }
   host[length] = '\0';
-  if (ends_in_number(host, length) && !is_ipv4(host, length)) {
+  struct in_addr address;
+  /* Programs read the forms that inet_pton refuses, such as "127.1" and "0x7f000001", in different ways. */
+  if (ends_in_number(host, length) && inet_pton(AF_INET, host, &address) != 1) {
     return "the URL's IPv4 address is not valid: expected four numbers from 0 to 255";
   }
   return NULL;

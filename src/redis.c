@@ -1,7 +1,5 @@
 /* Writes commands for Redis in its protocol: for each command "*<number of words>\r\n", and for each word
  * "$<length>\r\n<word>\r\n". */
-#include <stdio.h>
-
 #include "compat.h"
 #include "core.h"
 

@@ -1,7 +1,4 @@
 /* Writes the heads of HTTP/1.1 requests as bytes, for a transport that owns its sockets. */
-#include <stdbool.h>
-#include <stdio.h>
-
 #include "compat.h"
 #include "core.h"
 #include "credentials.h"

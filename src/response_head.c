@@ -1,5 +1,4 @@
 /* Reads the heads of HTTP/1.1 responses, for both transports. */
-
 #include "compat.h"
 #include "core.h"
 #include "text.h"

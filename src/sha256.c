@@ -1,8 +1,6 @@
 /* SHA-256 and HMAC-SHA-256: see sha256.h. */
 #include "sha256.h"
 
-#include <stdbool.h>
-
 #include "text.h"
 
 /* x86-64 processors since about 2019 have instructions for SHA-256. -DSHA256_PORTABLE compiles the file without

@@ -1,7 +1,6 @@
 /* Runs requests on easy handles: see transfer.h. */
 #include "transfer.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

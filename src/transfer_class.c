@@ -3,7 +3,6 @@
 #include <limits.h>
 #include <math.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "arguments.h"
 #include "classes.h"
