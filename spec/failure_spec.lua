@@ -1,4 +1,4 @@
--- The texts and kinds of failed transfers (src/failure.h).
+-- The texts and kinds of failed transfers (src/failure.c).
 
 local parts = require("spec.support.parts").load()
 
