@@ -170,7 +170,6 @@ local C_SPECS = {
   { "^pool", { "engine", "transfer", "transport/contract", "transport/loop", "allocation" } },
   { "^sink", { "sink", "transfer", "resource/media", "engine", "transport/contract", "allocation" } },
   { "^source", { "source", "transfer", "certainty", "resource/media", "transport/goaway", "allocation" } },
-  { "^process", { "engine", "allocation" } },
   { "^engine", { "engine", "transfer", "allocation", "transport/proxy", "foreign_code", "transport/contract",
     "limit" } },
   { "", { "transfer", "engine", "transport/contract", "allocation", "certainty", "foreign_code", "transport/goaway",
