@@ -1,4 +1,5 @@
-/* Functions of the system for command-line programs: terminals, signals, file modes. */
+/* Functions of the system for command-line programs: terminals, signals, file modes. annotations/core.lua describes
+ * them. */
 #include "core.h"
 
 #include <signal.h>
@@ -9,13 +10,8 @@
 
 #include "compat.h"
 
-/* is_terminal(descriptor) -> boolean */
-int terminal_is_terminal(lua_State *L) {
-  lua_pushboolean(L, isatty((int)luaL_checkinteger(L, 1)) == 1);
-  return 1;
-}
+int terminal_is_terminal(lua_State *L) { return compat_boolean(L, isatty((int)luaL_checkinteger(L, 1)) == 1); }
 
-/* terminal_size(descriptor) -> columns, rows | nothing */
 int terminal_size(lua_State *L) {
   struct winsize size;
   if (ioctl((int)luaL_checkinteger(L, 1), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 0;
@@ -24,19 +20,17 @@ int terminal_size(lua_State *L) {
   return 2;
 }
 
-/* file_mode(path) -> the permission bits | nil */
 int terminal_file_mode(lua_State *L) {
   struct stat status;
-  if (stat(luaL_checkstring(L, 1), &status) != 0) return 0;
-  lua_pushinteger(L, (lua_Integer)(status.st_mode & 07777));
-  return 1;
+  return stat(luaL_checkstring(L, 1), &status) != 0 ? 0 : compat_integer(L, status.st_mode & 07777);
 }
 
-/* The signals that end a program: sent by Ctrl-C, by kill or a service manager, or by a closed terminal. */
+/* The signals that end a program. Ctrl-C, a service manager and a closed terminal send these signals. */
 static const int END_SIGNALS[] = {SIGINT, SIGTERM, SIGHUP};
 enum { END_SIGNAL_COUNT = sizeof END_SIGNALS / sizeof END_SIGNALS[0] };
 
-/* Signals within this number of seconds count as one, because some programs, such as timeout, send a signal twice. */
+/* Signals within this number of seconds count as one signal, because some programs, such as timeout, send a signal
+ * twice. */
 static const double TOGETHER = 0.2;
 
 static struct sigaction previous[END_SIGNAL_COUNT]; /* the actions that `hold_interrupt(false)` restores */
@@ -65,7 +59,7 @@ static void hold_signals(void) {
   held = is_reported = 0;
   for (int i = 0; i < END_SIGNAL_COUNT; i++) {
     sigaction(END_SIGNALS[i], &action, &previous[i]);
-    /* nohup starts a program that ignores SIGHUP */
+    /* A program that nohup has started must still ignore SIGHUP. */
     if (END_SIGNALS[i] == SIGHUP && previous[i].sa_handler == SIG_IGN) sigaction(SIGHUP, &previous[i], NULL);
   }
 }
@@ -75,25 +69,18 @@ static void release_signals(void) {
   if (held && !is_reported) raise(held);
 }
 
-/* hold_interrupt(hold): true: the first signal that ends programs is kept until `interrupted` reports it, and a second
- * one ends the program. false: each of these signals has its previous effect. */
 int terminal_hold_interrupt(lua_State *L) {
   luaL_checktype(L, 1, LUA_TBOOLEAN);
   int hold = lua_toboolean(L, 1);
   if (hold == is_holding) return 0;
   is_holding = hold;
-  if (hold) {
-    hold_signals();
-  } else {
-    release_signals();
-  }
+  if (hold) hold_signals();
+  else release_signals();
   return 0;
 }
 
-/* interrupted() -> whether a signal was kept; each signal is reported once */
 int terminal_interrupted(lua_State *L) {
-  int is_new = is_holding && held && !is_reported;
+  const int is_new = is_holding && held && !is_reported;
   if (is_new) is_reported = 1;
-  lua_pushboolean(L, is_new);
-  return 1;
+  return compat_boolean(L, is_new);
 }
