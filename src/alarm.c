@@ -18,8 +18,7 @@
 static int system_open(void) { return timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC); }
 
 static void system_set(int descriptor, long long microseconds) {
-  struct itimerspec setting;
-  memset(&setting, 0, sizeof setting); /* zeros: the timer never expires */
+  struct itimerspec setting = {{0, 0}, {0, 0}}; /* zeros: the timer never expires */
   if (microseconds >= 0) {
     setting.it_value.tv_sec = (time_t)(microseconds / 1000000);
     setting.it_value.tv_nsec = (long)(microseconds % 1000000) * 1000 + 1;

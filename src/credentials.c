@@ -50,12 +50,11 @@ const char *credentials_fill(struct credentials *credentials, const char *name, 
 }
 
 void credentials_clear(struct credentials *credentials) {
-  static const struct credentials closed;
   if (credentials->memory != NULL) {
     text_wipe(credentials->memory, credentials->size);
     free(credentials->memory);
   }
-  *credentials = closed;
+  memset(credentials, 0, sizeof *credentials);
 }
 
 bool credentials_belong_to(const struct credentials *credentials, const char *origin) {

@@ -13,7 +13,6 @@ static const char *check_field(lua_State *L, const char *name, size_t *length) {
 /* Creates a userdata of the class from the table { header, value, origin } at index 1. Returns the number of results:
  * [..] -> [userdata] or [nil message]. */
 static int new_secret(lua_State *L, const char *class) {
-  static const struct credentials closed;
   size_t name_length, value_length, origin_length;
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -21,7 +20,7 @@ static int new_secret(lua_State *L, const char *class) {
   const char *value = check_field(L, "value", &value_length);
   const char *origin = check_field(L, "origin", &origin_length);
   struct credentials *credentials = lua_newuserdatauv(L, sizeof *credentials, 0);
-  *credentials = closed; /* from here on __gc may run */
+  memset(credentials, 0, sizeof *credentials); /* from here on __gc may run */
   luaL_setmetatable(L, class);
   const char *message = credentials_fill(credentials, name, name_length, value, value_length, origin, origin_length);
   if (message == credentials_no_memory) return luaL_error(L, "%s", message);

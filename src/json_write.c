@@ -12,11 +12,13 @@ struct writer {
   char *out; /* points to `first`, or into a userdata */
   size_t size, capacity;
   int box;          /* the index of the userdata on the stack */
+  bool is_too_large;
   char first[2048]; /* holds most messages */
 };
 
 static bool grow(struct writer *writer, size_t more) {
-  if (more > SIZE_MAX_OF_TEXT - writer->size) return false;
+  writer->is_too_large = more > SIZE_MAX_OF_TEXT - writer->size;
+  if (writer->is_too_large) return false;
   writer->capacity += more;
   writer->capacity = writer->capacity > SIZE_MAX_OF_TEXT / 2 ? SIZE_MAX_OF_TEXT : 2 * writer->capacity;
   memcpy(lua_newuserdatauv(writer->L, writer->capacity, 0), writer->out, writer->size);
@@ -30,14 +32,15 @@ static inline bool reserve(struct writer *writer, size_t more) {
   return writer->capacity - writer->size >= more || grow(writer, more);
 }
 
-static inline enum json_written put(struct writer *writer, const char *bytes, size_t length) {
-  if (!reserve(writer, length)) return JSON_TOO_LARGE;
+/* This function and the next ones return false if the value can't be written. */
+static inline bool put(struct writer *writer, const char *bytes, size_t length) {
+  if (!reserve(writer, length)) return false;
   memcpy(writer->out + writer->size, bytes, length);
   writer->size += length;
-  return JSON_WRITTEN;
+  return true;
 }
 
-static inline enum json_written put_character(struct writer *writer, char c) { return put(writer, &c, 1); }
+static inline bool put_character(struct writer *writer, char c) { return put(writer, &c, 1); }
 
 /* The number of bytes by which the escape of a character is longer than the character. */
 static const unsigned char growth_of[256] = {
@@ -53,11 +56,11 @@ static char *put_escape(char *out, unsigned char c) {
   return out;
 }
 
-static enum json_written put_string(struct writer *writer, int index) {
+static bool put_string(struct writer *writer, int index) {
   size_t length, growth = 2, i = 0;
   const unsigned char *const text = (const unsigned char *)lua_tolstring(writer->L, index, &length);
   unsigned char all = 0;
-  if (length > SIZE_MAX_OF_TEXT) return JSON_TOO_LARGE;
+  if (length > SIZE_MAX_OF_TEXT) return grow(writer, length);
   while (i < length) {
     const size_t left = length - i, next = left < sizeof(json_block) ? length : i + sizeof(json_block);
     if (left >= sizeof(json_block) && json_is_unescaped((const char *)text + i)) i = next;
@@ -66,8 +69,8 @@ static enum json_written put_string(struct writer *writer, int index) {
       all |= text[i];
     }
   }
-  if (all >= 0x80 && !text_utf8_length((const char *)text, length, NULL, NULL)) return JSON_HAS_NO_FORM;
-  if (!reserve(writer, length + growth)) return JSON_TOO_LARGE;
+  if (all >= 0x80 && !text_utf8_length((const char *)text, length, NULL, NULL)) return false;
+  if (!reserve(writer, length + growth)) return false;
   char *out = writer->out + writer->size;
   writer->size += length + growth;
   *out++ = '"';
@@ -81,10 +84,10 @@ static enum json_written put_string(struct writer *writer, int index) {
     }
   }
   *out = '"';
-  return JSON_WRITTEN;
+  return true;
 }
 
-static enum json_written put_number(struct writer *writer) {
+static bool put_number(struct writer *writer) {
   char text[32];
 #if LUA_VERSION_NUM >= 503
   if (lua_isinteger(writer->L, -1)) {
@@ -92,24 +95,20 @@ static enum json_written put_number(struct writer *writer) {
   }
 #endif
   const lua_Number number = lua_tonumber(writer->L, -1);
-  if (number - number != 0) return JSON_HAS_NO_FORM;
+  if (number - number != 0) return false;
   json_write_double(number, text);
   return put(writer, text, strlen(text));
 }
 
-static enum json_written put_value(struct writer *writer, int depth);
+static bool put_value(struct writer *writer, int depth);
 
 /* [.. table name value] of the first field -> [.. table] */
-static enum json_written put_object(struct writer *writer, int depth) {
+static bool put_object(struct writer *writer, int depth) {
   lua_State *const L = writer->L;
-  enum json_written result;
   char before = '{';
   do {
-    if (lua_type(L, -2) != LUA_TSTRING) return JSON_HAS_NO_FORM;
-    if ((result = put_character(writer, before)) != JSON_WRITTEN) return result;
-    if ((result = put_string(writer, -2)) != JSON_WRITTEN) return result;
-    if ((result = put_character(writer, ':')) != JSON_WRITTEN) return result;
-    if ((result = put_value(writer, depth)) != JSON_WRITTEN) return result;
+    if (lua_type(L, -2) != LUA_TSTRING || !put_character(writer, before)) return false;
+    if (!put_string(writer, -2) || !put_character(writer, ':') || !put_value(writer, depth)) return false;
     lua_pop(L, 1);
     before = ',';
   } while (lua_next(L, -2));
@@ -133,21 +132,20 @@ static bool count_positions(lua_State *L, size_t *count) {
 }
 
 /* [.. table key] -> [.. table] */
-static enum json_written put_array(struct writer *writer, int depth) {
+static bool put_array(struct writer *writer, int depth) {
   size_t count;
-  enum json_written result;
-  if (!count_positions(writer->L, &count)) return JSON_HAS_NO_FORM;
+  if (!count_positions(writer->L, &count)) return false;
   for (size_t i = 1; i <= count; i++) {
-    if ((result = put_character(writer, i == 1 ? '[' : ',')) != JSON_WRITTEN) return result;
+    if (!put_character(writer, i == 1 ? '[' : ',')) return false;
     lua_rawgeti(writer->L, -1, (int)i);
-    if ((result = put_value(writer, depth)) != JSON_WRITTEN) return result;
+    if (!put_value(writer, depth)) return false;
     lua_pop(writer->L, 1);
   }
   return put_character(writer, ']');
 }
 
-static enum json_written put_table(struct writer *writer, int depth) {
-  if (depth > JSON_ENCODE_LEVELS) return JSON_HAS_NO_FORM;
+static bool put_table(struct writer *writer, int depth) {
+  if (depth > JSON_ENCODE_LEVELS) return false;
   luaL_checkstack(writer->L, 8, "table with too many levels");
   lua_pushnil(writer->L);
   if (!lua_next(writer->L, -2)) return put(writer, json_is_cjson_array(writer->L) ? "[]" : "{}", 2);
@@ -157,7 +155,7 @@ static enum json_written put_table(struct writer *writer, int depth) {
 }
 
 /* Writes the value at the top of the stack, which is nested in `depth` tables. Leaves the stack unchanged. */
-static enum json_written put_value(struct writer *writer, int depth) {
+static bool put_value(struct writer *writer, int depth) {
   switch (lua_type(writer->L, -1)) {
   case LUA_TSTRING: return put_string(writer, -1);
   case LUA_TTABLE: return put_table(writer, depth + 1);
@@ -166,8 +164,8 @@ static enum json_written put_value(struct writer *writer, int depth) {
   case LUA_TNIL: return put(writer, "null", 4);
   case LUA_TLIGHTUSERDATA:
     if (lua_touserdata(writer->L, -1) == NULL) return put(writer, "null", 4);
-    return json_is_cjson_array(writer->L) ? put(writer, "[]", 2) : JSON_HAS_NO_FORM;
-  default: return JSON_HAS_NO_FORM;
+    return json_is_cjson_array(writer->L) && put(writer, "[]", 2);
+  default: return false;
   }
 }
 
@@ -176,14 +174,14 @@ enum json_written json_write(lua_State *L) {
   writer.L = L;
   writer.out = writer.first;
   writer.size = 0;
+  writer.is_too_large = false;
   writer.capacity = sizeof writer.first;
   lua_pushnil(L); /* the place of the userdata */
   writer.box = lua_gettop(L);
   lua_pushvalue(L, -2); /* [.. value box value] */
-  const enum json_written result = put_value(&writer, 0);
-  if (result != JSON_WRITTEN) return result;
+  if (!put_value(&writer, 0)) return writer.is_too_large ? JSON_TOO_LARGE : JSON_HAS_NO_FORM;
   lua_pushlstring(L, writer.out, writer.size);
   lua_replace(L, writer.box);
   lua_settop(L, writer.box);
-  return result;
+  return JSON_WRITTEN;
 }

@@ -7,37 +7,19 @@
 
 static const char READY_HEAD_CLASS[] = "waba.ReadyHead";
 
-/* The bytes of a head. While `capacity` is 0, the bytes are only counted. */
+/* The bytes of a head, none of which is a NUL. While `capacity` is 0, the bytes are only counted. */
 struct writer {
   char *out;
   size_t capacity; /* the size of `out` */
   size_t size;
 };
 
-static void write_bytes(struct writer *writer, const char *text, size_t length) {
+static void write_text(struct writer *writer, const char *text) {
+  const size_t length = strlen(text);
   if (writer->size <= writer->capacity && length <= writer->capacity - writer->size && length > 0) {
     memcpy(writer->out + writer->size, text, length);
   }
   writer->size += length;
-}
-
-static void write_text(struct writer *writer, const char *text) { write_bytes(writer, text, strlen(text)); }
-
-static void write_argument(lua_State *L, struct writer *writer, int index) {
-  size_t length;
-  const char *text = lua_tolstring(L, index, &length);
-  write_bytes(writer, text, length);
-}
-
-static const char *check_header(const char *name, size_t name_length, const char *value, size_t value_length,
-                                const struct credentials *secret) {
-  const char *message = text_header_error(name, name_length, value, value_length);
-  if (message != NULL) return message;
-  if (text_is(name, name_length, "host")) return "the headers contain Host: expected it only as the argument host";
-  if (secret != NULL && text_equals_ignoring_case(name, name_length, secret->line, secret->name_length)) {
-    return "the headers contain the secret header: expected it only in the secret";
-  }
-  return NULL;
 }
 
 /* Writes the headers in the table at `index`, and the header `secret` unless it is NULL. */
@@ -48,11 +30,15 @@ static const char *write_headers(lua_State *L, int index, struct writer *writer,
     const bool are_strings = lua_type(L, -2) == LUA_TSTRING && lua_type(L, -1) == LUA_TSTRING;
     luaL_argcheck(L, are_strings, index, "names and values of headers must be strings");
     const char *const name = lua_tolstring(L, -2, &name_length), *const value = lua_tolstring(L, -1, &value_length);
-    const char *const message = check_header(name, name_length, value, value_length, secret);
+    const char *message = text_header_error(name, name_length, value, value_length);
     if (message != NULL) return message;
-    write_bytes(writer, name, name_length);
+    if (text_is(name, name_length, "host")) return "the headers contain Host: expected it only as the argument host";
+    if (secret != NULL && text_equals_ignoring_case(name, name_length, secret->line, secret->name_length)) {
+      return "the headers contain the secret header: expected it only in the secret";
+    }
+    write_text(writer, name);
     write_text(writer, ": ");
-    write_bytes(writer, value, value_length);
+    write_text(writer, value);
     write_text(writer, "\r\n");
     lua_pop(L, 1);
   }
@@ -61,16 +47,16 @@ static const char *write_headers(lua_State *L, int index, struct writer *writer,
 
 /* Writes the head from the arguments of `core.ready_head`: [method target host headers ..]. */
 static const char *write_head(lua_State *L, struct writer *writer, const struct credentials *secret) {
-  write_argument(L, writer, 1);
+  write_text(writer, lua_tostring(L, 1));
   write_text(writer, " ");
-  write_argument(L, writer, 2);
+  write_text(writer, lua_tostring(L, 2));
   write_text(writer, " HTTP/1.1\r\nHost: ");
-  write_argument(L, writer, 3);
+  write_text(writer, lua_tostring(L, 3));
   write_text(writer, "\r\n");
   const char *message = write_headers(L, 4, writer, secret);
   if (message != NULL) return message;
-  if (secret != NULL) {
-    write_bytes(writer, secret->line, secret->line_length);
+  if (secret != NULL && secret->line != NULL) { /* a finalizer may have closed the secret */
+    write_text(writer, secret->line);
     write_text(writer, "\r\n");
   }
   write_text(writer, "\r\n");

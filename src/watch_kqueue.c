@@ -34,20 +34,14 @@ void watch_system_register(struct watch *watch, int socket, int before, int now)
 
 void watch_system_wait(struct watch *watch, int milliseconds) {
   struct kevent events[WATCH_READY_SIZE];
-  struct timespec time;
-  int count;
-  time.tv_sec = milliseconds / 1000;
-  time.tv_nsec = (long)(milliseconds % 1000) * 1000000L;
-  count = kevent(watch->descriptor, NULL, 0, events, WATCH_READY_SIZE, milliseconds < 0 ? NULL : &time);
+  const struct timespec time = {milliseconds / 1000, (long)(milliseconds % 1000) * 1000000L};
+  const int count = kevent(watch->descriptor, NULL, 0, events, WATCH_READY_SIZE, milliseconds < 0 ? NULL : &time);
   for (int i = 0; i < count; i++) {
     int socket = (int)events[i].ident;
     int found = events[i].filter == EVFILT_WRITE ? WATCH_OUT : WATCH_IN;
-    if (socket == watch->wake[0]) {
-      watch_empty_pipe(watch);
-      continue;
-    }
     if (events[i].flags & EV_ERROR) found |= WATCH_ERROR;
-    watch_found(watch, socket, found);
+    if (socket == watch->wake[0]) watch_empty_pipe(watch);
+    else watch_found(watch, socket, found);
   }
 }
 

@@ -30,9 +30,7 @@ bool watch_wait_any(struct watch **watches, size_t count, int milliseconds) {
   if (polled == NULL) return false;
   for (size_t i = 0; i < count; i++) {
     watch_flush(watches[i]);
-    polled[i].fd = watches[i]->descriptor;
-    polled[i].events = POLLIN;
-    polled[i].revents = 0;
+    polled[i] = (struct pollfd){watches[i]->descriptor, POLLIN, 0};
   }
   poll(polled, (nfds_t)count, milliseconds);
   free(polled);

@@ -17,14 +17,12 @@ void watch_system_register(struct watch *watch, int socket, int before, int now)
 
 /* Writes the sockets with wanted events to `polled`; returns their number. */
 static size_t list_wanted(const struct watch *watch, struct pollfd *polled) {
-  size_t count = 0, socket;
-  for (socket = 0; socket < watch->size; socket++) {
+  size_t count = 0;
+  for (size_t socket = 0; socket < watch->size; socket++) {
     int wanted = watch_registrable(&watch->entries[socket]);
     if (wanted == 0) continue;
-    polled[count].fd = (int)socket;
-    polled[count].events = (short)((wanted & WATCH_IN ? POLLIN : 0) | (wanted & WATCH_OUT ? POLLOUT : 0));
-    polled[count].revents = 0;
-    count++;
+    const short events = (short)((wanted & WATCH_IN ? POLLIN : 0) | (wanted & WATCH_OUT ? POLLOUT : 0));
+    polled[count++] = (struct pollfd){(int)socket, events, 0};
   }
   return count;
 }

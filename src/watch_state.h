@@ -52,9 +52,7 @@ static inline int watch_registrable(const struct watch_entry *entry) {
 
 /* Adds a ready socket. A wait must add at most WATCH_READY_SIZE sockets. */
 static inline void watch_found(struct watch *watch, int socket, int events) {
-  watch->ready[watch->ready_count].socket = socket;
-  watch->ready[watch->ready_count].events = events;
-  watch->ready_count++;
+  watch->ready[watch->ready_count++] = (struct watch_ready){socket, events};
 }
 
 /* Opens `descriptor` and `wake`, if the system has them. Returns false, with errno, if the system refuses; then
