@@ -127,30 +127,30 @@ static bool describe_limit(struct description to, const struct transfer *transfe
   return set(to, "network", "limit", "no connection can be opened: %s", system_describe(error, text));
 }
 
+#define REFUSED_CREDENTIALS "the proxy refused the user or password of its URL, or requires them and the URL has none"
+
 static bool describe_proxy(struct description to, const struct transfer *transfer) {
-  static const char credentials[] =
-      "the proxy refused the user or password of its URL, or requires them and the URL has none";
+  const char *format = NULL;
   long status = 0, reason = CURLPX_OK;
-  bool is_described = false;
   if (transfer->easy == NULL || transfer->attempts > 0) return false;
   curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &status);
   curl_easy_getinfo(transfer->easy, CURLINFO_PROXY_ERROR, &reason);
   if (strstr(transfer->error, "Unsupported proxy") != NULL) {
     /* The error text of libcurl contains the URL with its password. */
-    is_described = set(to, "invalid", "proxy", "%s",
-                       strstr(transfer->error, "built without") != NULL
-                           ? "this libcurl is built without support for proxies over https"
-                           : "the URL of the proxy in the environment is not valid: expected http://host:port");
+    format = strstr(transfer->error, "built without") != NULL
+                 ? "this libcurl is built without support for proxies over https"
+                 : "the URL of the proxy in the environment is not valid: expected http://host:port";
   } else if (status == 407) {
-    is_described = set(to, "invalid", "proxy", "%s (HTTP 407)", credentials);
+    format = REFUSED_CREDENTIALS " (HTTP 407)";
   } else if (status >= 400 && status < 500 && status != 408 && status != 425 && status != 429) {
-    /* the proxy would return the same status again */
-    is_described = set(to, "invalid", "proxy", "the proxy refused to connect to the gateway (HTTP %ld)", status);
+    /* The proxy would return the same status again. */
+    format = "the proxy refused to connect to the gateway (HTTP %ld)";
   } else if (transfer->code == CURLE_PROXY && (reason == CURLPX_USER_REJECTED || reason == CURLPX_NO_AUTH)) {
-    is_described = set(to, "invalid", "proxy", "%s", credentials);
+    format = REFUSED_CREDENTIALS;
   }
-  if (is_described) to.failure->path = "proxy";
-  return is_described;
+  if (format == NULL) return false;
+  to.failure->path = "proxy";
+  return set(to, "invalid", "proxy", format, status);
 }
 
 void failure_describe(struct failure *failure, char message[FAILURE_MESSAGE_SIZE], const struct transfer *transfer) {
