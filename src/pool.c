@@ -23,18 +23,13 @@ struct transfer *pool_take(struct pool *pool, unsigned long long head) {
 
 /* Doubles the sizes of the array of transfers and of the queue. */
 static bool grow(struct pool *pool) {
-  size_t size = pool->size == 0 ? 16 : pool->size * 2;
-  struct transfer **transfers = calloc(size, sizeof *transfers);
-  struct transfer **ready = calloc(size, sizeof *ready);
-  if (transfers == NULL || ready == NULL) {
-    free(transfers);
-    free(ready);
-    return false;
-  }
+  const size_t size = pool->size == 0 ? 16 : pool->size * 2;
+  struct transfer **transfers = calloc(2 * size, sizeof *transfers);
+  if (transfers == NULL) return false;
+  struct transfer **ready = transfers + size;
   for (size_t i = 0; i < pool->size; i++) transfers[i] = pool->transfers[i];
   for (size_t i = 0; i < pool->ready_count; i++) ready[i] = pool->ready[(pool->ready_first + i) % pool->size];
   free(pool->transfers);
-  free(pool->ready);
   pool->transfers = transfers;
   pool->ready = ready;
   pool->ready_first = 0;
@@ -113,6 +108,5 @@ void pool_clear(struct pool *pool) {
     transfer_free(transfer);
   }
   free(pool->transfers);
-  free(pool->ready);
   memset(pool, 0, sizeof *pool);
 }

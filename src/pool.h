@@ -11,7 +11,7 @@ struct pool {
   size_t size;
   struct transfer *idle;
   size_t idle_count;
-  struct transfer **ready; /* a ring buffer of `size` elements */
+  struct transfer **ready; /* a ring buffer of `size` elements, in the memory of `transfers` */
   size_t ready_first;
   size_t ready_count;
 };
