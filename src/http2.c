@@ -1,7 +1,6 @@
 /* Reads libcurl's debug texts about HTTP/2 streams: see http2.h. */
 #include "http2.h"
-
-#include <string.h>
+#include "text.h"
 
 /* The hash function FNV-1a. */
 static unsigned long long hash(unsigned long long sum, const void *bytes, size_t size) {
@@ -32,45 +31,36 @@ void http2_open(struct http2_stream *stream, struct http2_count *count) {
 
 void http2_forget(struct http2_count *count) { count->connection = 0; }
 
-/* A text, and the position of the next byte to read. */
-struct cursor {
-  const char *at, *end;
-};
-
-static bool skip(struct cursor *cursor, const char *words) {
-  const size_t length = strlen(words);
-  if ((size_t)(cursor->end - cursor->at) < length || memcmp(cursor->at, words, length) != 0) return false;
-  cursor->at += length;
+/* Returns whether the text begins with the pattern, in which "#" stands for a number. Sets these numbers. */
+static bool matches(const char *text, size_t size, const char *pattern, unsigned long numbers[2]) {
+  const char *const end = text + size;
+  for (; *pattern != '\0'; pattern++) {
+    if (*pattern != '#') {
+      if (text == end || *text++ != *pattern) return false;
+      continue;
+    }
+    const char *const first = text;
+    *numbers = 0;
+    while (text < end && text_is_digit(*text)) *numbers = *numbers * 10 + (unsigned long)(*text++ - '0');
+    if (text == first) return false;
+    numbers++;
+  }
   return true;
 }
 
-static bool read_number(struct cursor *cursor, unsigned long *number) {
-  const char *first = cursor->at;
-  *number = 0;
-  while (cursor->at < cursor->end && *cursor->at >= '0' && *cursor->at <= '9') {
-    *number = *number * 10 + (unsigned long)(*cursor->at++ - '0');
-  }
-  return cursor->at > first;
-}
-
-/* The first form is that of libcurl 7.88 to 8.2, the second form that of libcurl 8.3 and newer. */
-static bool is_opened(struct cursor cursor, unsigned long *id) {
-  if (skip(&cursor, "Using Stream ID: ")) return read_number(&cursor, id);
-  return skip(&cursor, "[HTTP/2] [") && read_number(&cursor, id) && skip(&cursor, "] OPENED ");
-}
-
-static bool is_goaway(struct cursor cursor, unsigned long *last) {
-  unsigned long code;
-  if (!skip(&cursor, "received GOAWAY, error=") && !skip(&cursor, "recveived GOAWAY, error=")) return false;
-  return read_number(&cursor, &code) && skip(&cursor, ", last_stream=") && read_number(&cursor, last);
-}
-
 bool http2_read(struct http2_stream *stream, const char *text, size_t size, unsigned long *last) {
-  struct cursor cursor = {text, text + size};
-  unsigned long id;
-  if (is_opened(cursor, &id)) stream->id = id;
-  else if (skip(&cursor, "REFUSED_STREAM, retrying")) stream->refused = true;
-  return is_goaway(cursor, last);
+  unsigned long numbers[2];
+  /* The first text is that of libcurl 7.88 to 8.2, the second text that of libcurl 8.3 and newer. */
+  if (matches(text, size, "Using Stream ID: #", numbers) || matches(text, size, "[HTTP/2] [#] OPENED ", numbers)) {
+    stream->id = numbers[0];
+  }
+  if (matches(text, size, "REFUSED_STREAM, retrying", numbers)) stream->refused = true;
+  if (!matches(text, size, "received GOAWAY, error=#, last_stream=#", numbers) &&
+      !matches(text, size, "recveived GOAWAY, error=#, last_stream=#", numbers)) {
+    return false;
+  }
+  *last = numbers[1];
+  return true;
 }
 
 bool http2_is_above(const struct http2_stream *stream, const struct http2_stream *of, unsigned long last) {
