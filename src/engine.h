@@ -82,7 +82,7 @@ size_t engine_in_flight(const struct engine *engine);
 int engine_descriptor(struct engine *engine);
 
 /* Returns the time until `engine_pump` must be called even if the descriptor is not readable, or ENGINE_NEVER. The
- * descriptor becomes readable if something becomes due earlier. */
+ * descriptor becomes readable if the deadline moves to an earlier time. */
 long long engine_timeout(struct engine *engine);
 
 /* Waits until a socket is ready, until the engine's deadline, until the time is over, or until a signal arrives. */

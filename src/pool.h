@@ -5,7 +5,7 @@
 
 #include "transfer.h"
 
-/* All zeros: empty. */
+/* A struct of zeros is empty. */
 struct pool {
   struct transfer **transfers; /* the transfers at position id - 1; NULL: an unused id */
   size_t size;

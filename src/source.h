@@ -33,7 +33,7 @@ void source_init(struct source *source);
 
 void source_open_bytes(struct source *source, const char *bytes, size_t size);
 
-/* Returns false, with errno, if the file can't be opened. For a path of no regular file, errno is EISDIR or EINVAL. */
+/* Returns false, with errno, if the file can't be opened. If the path is no regular file, errno is EISDIR or EINVAL. */
 bool source_open_file(struct source *source, const char *path);
 
 /* The size is -1 if the size is not known. */
