@@ -44,13 +44,14 @@ local function errors_of(gateway, address, fields)
   return found
 end
 
--- Returns the body of a request if its URL is valid; or nil and the response that refuses the request.
-local function read(gateway, request, fields)
-  local body, refusal = gateway:gateway_body(request)
-  if not body then return nil, refusal end
-  local found = errors_of(gateway, body, fields)
-  if #found > 0 then return nil, gateway.responses.invalid(found) end
-  return body
+-- Returns a handler that checks the URL in the body of a request, and passes the body to `handler`.
+local function with_url(fields, handler)
+  return function(gateway, request)
+    local body, refusal = gateway:gateway_body(request)
+    if not body then return refusal end
+    local found = errors_of(gateway, body, fields)
+    return #found > 0 and gateway.responses.invalid(found) or handler(gateway, body)
+  end
 end
 
 local function respond(gateway, value, status) return gateway.responses.json(status or 200, value) end
@@ -59,11 +60,9 @@ local function shown(gateway, address)
   return respond(gateway, { url = address and address.url or "", headers = address and address.headers or {} })
 end
 
-local function get_number(gateway) return shown(gateway, gateway.webhooks.addresses[webhooks.NUMBER]) end
+local function get_number(gateway) return shown(gateway, gateway.webhooks.addresses.number) end
 
-local function set_number(gateway, request)
-  local body, refusal = read(gateway, request, "url headers")
-  if not body then return refusal end
+local function set_number(gateway, body)
   gateway.webhooks:set(body.url, body.headers)
   return get_number(gateway)
 end
@@ -71,28 +70,23 @@ end
 --- The routes that both hostings have.
 webhook_address.routes = {
   { "GET", "v1/configs/webhook", get_number },
-  { "POST", "v1/configs/webhook", set_number },
+  { "POST", "v1/configs/webhook", with_url("url headers", set_number) },
 }
 
 -- The URL of the account (Cloud) ------------------------------------------------------------------
-
---- The name under which the account's URL is stored.
-webhook_address.ACCOUNT = "waba"
 
 -- A new URL of the account takes effect after this number of seconds.
 local ACCOUNT_DELAY = 15
 
 local function get_account(gateway)
-  local address = gateway.webhooks.addresses[webhook_address.ACCOUNT]
+  local address = gateway.webhooks.addresses.account
   if not address then return gateway.responses.meta(404, "No webhook is set for this WABA") end
   return shown(gateway, address)
 end
 
-local function set_account(gateway, request)
-  local body, refusal = read(gateway, request, "url headers override_all")
-  if not body then return refusal end
+local function set_account(gateway, body)
   gateway.clock:after(ACCOUNT_DELAY, function()
-    gateway.webhooks:set(body.url, body.headers, webhook_address.ACCOUNT)
+    gateway.webhooks:set(body.url, body.headers, "account")
     if body.override_all == true then gateway.webhooks:set(body.url, body.headers) end
   end)
   return respond(gateway, { message = "The webhook will be active within 20 seconds" })
@@ -184,7 +178,7 @@ end
 --- The further routes of Cloud hosting.
 webhook_address.cloud = { routes = {
   { "GET", "waba_webhook", get_account },
-  { "POST", "waba_webhook", set_account },
+  { "POST", "waba_webhook", with_url("url headers override_all", set_account) },
   { "GET", "multi_webhook", get_destinations },
   { "POST", "multi_webhook", changing(replace, "The destinations are set") },
   { "PUT", "multi_webhook", changing(append, "The destinations are added") },

@@ -81,11 +81,9 @@ function webhooks.new(options, process, shape)
   }, Webhooks)
 end
 
-webhooks.NUMBER = "number"
-
 --- Sets the URL and the headers for a name, by default "number"; replaces the previous URL and headers.
 function Webhooks:set(url, headers, name)
-  self.addresses[name or webhooks.NUMBER] = { url = url, headers = headers or {}, target = split(url) }
+  self.addresses[name or "number"] = { url = url, headers = headers or {}, target = split(url) }
 end
 
 --- Removes a URL. The deliveries that wait for the URL are dropped.
@@ -125,7 +123,7 @@ end
 --- Posts events to the URL with a name, by default "number"; drops the events if this URL is not set. If `body` is set,
 --- this text is posted unchanged instead of the events. Deliveries with the same key keep their order.
 function Webhooks:post(events, key, name, body)
-  name = name or webhooks.NUMBER
+  name = name or "number"
   if not self.addresses[name] then return end
   self.pending = self.pending + 1
   local delivery = { events = events, body = body, to = name, key = key, attempt = 0, first_at = self.clock:now() }
@@ -200,7 +198,7 @@ end
 -- deliveries a second time.
 local function finish(self, delivery)
   self.delivered = self.delivered + 1
-  if delivery.to == webhooks.NUMBER and not delivery.duplicate then
+  if delivery.to == "number" and not delivery.duplicate then
     for _, name in ipairs(self.copies) do self:post(nil, name .. " " .. delivery.key, name, delivery.body) end
   end
   if self.options.duplicates > 0 and not delivery.duplicate and self.chance() < self.options.duplicates then

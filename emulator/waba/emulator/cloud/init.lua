@@ -66,13 +66,13 @@ local function address_for(self, first, second) return self.webhooks.addresses[f
 --- lists such as contacts, messages and statuses. Changes with the same key keep their order.
 function Gateway:post_messages(value, key, field)
   self.webhooks:post({ changes = { change_of(self, field or "messages", value) } }, key,
-    address_for(self, "number", webhook_address.ACCOUNT))
+    address_for(self, "number", "account"))
 end
 
 --- Posts a change about the account to the URL of the account.
 function Gateway:post_change(field, value)
   self.webhooks:post({ changes = { change_of(self, field, value) }, time = self.clock:timestamp() }, field,
-    address_for(self, webhook_address.ACCOUNT, "number"))
+    address_for(self, "account", "number"))
 end
 
 --- Posts a webhook with errors that do not belong to a message.
