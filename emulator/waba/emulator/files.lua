@@ -15,7 +15,7 @@ function files.read(path, count)
   return text
 end
 
--- Raises the error that a function of the library `io` has returned.
+-- Returns the result of a function of the library `io`, or raises its error.
 local function check(result, message)
   if not result then error(message, 0) end
   return result

@@ -53,9 +53,9 @@ local MESSAGES = {
   since = "integer", -- only entries whose sequence number is larger than this number
 }
 
--- Lists entries of the process; `kind` is the name of the method, and `count` the name of the count of these entries.
--- Selects only entries that were added after the last call of `forget`. The methods do not call this function as a tail
--- call, so that an error has the line of the user's code.
+-- Returns the entries that match a filter; `kind` is the name of the method, and `count` the name of the entries'
+-- count. Selects only entries that were added after the last call of `forget`. The methods do not call this function as
+-- a tail call, so that an error has the line of the user's code.
 local function entries_of(self, kind, count, known, filter)
   local is_table, complete = type(filter) == "table", {}
   if filter ~= nil and not is_table and type(filter) ~= "function" then

@@ -140,7 +140,7 @@ end
 
 function cloud.makers.button(_, content) return { payload = content.payload or content.text, text = content.text } end
 
--- Converts system messages in the form of On-Premise hosting.
+-- Converts a system message that the program wrote in the form of On-Premise hosting.
 function cloud.makers.system(_, content)
   if content.type == "user_changed_number" then
     return { body = content.body, type = content.type, wa_id = content.new_wa_id or content.wa_id,

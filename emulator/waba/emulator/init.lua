@@ -151,9 +151,10 @@ function Emulator:page()
   return self:ask "page"
 end
 
-local function options_for(handle, more)
+local function options_for(handle, more, hosting)
   local merged = { api_key = handle.api_key, base_url = handle.url, ca_file = handle.ca_file }
   for name, value in pairs(more or {}) do merged[name] = value end
+  merged.hosting = hosting or merged.hosting
   return merged
 end
 
@@ -171,13 +172,10 @@ end
 --- Returns options of `waba.client` for the Cloud gateway.
 ---@param more? table
 ---@return table
-function Cloud:options(more)
-  local merged = options_for(self, more)
-  merged.hosting = "cloud"
-  return merged
-end
+function Cloud:options(more) return options_for(self, more, "cloud") end
 
---- Ends the process and removes its files; after `connect` it ends the connection only. Further calls have no effect.
+--- Ends the process and removes its files; after `connect` it ends the connection only. Further calls of `stop` have no
+--- effect.
 function Emulator:stop()
   local stopped = self.started and self.remote:ask("stop", {}, STOP_TIMEOUT)
   self.remote:close()

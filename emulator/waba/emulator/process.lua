@@ -168,7 +168,8 @@ local function serve_hosting(self, kind, port, leaf)
   return message
 end
 
---- Serves the page, unless it is served already. Returns the URL with the token; or nil and an error message.
+--- Serves the page for a browser, if the process does not serve the page yet. Returns the URL with the token; or nil
+--- and an error message.
 function Process:serve_page()
   if self.page then return self.page.url end
   local page = require("waba.emulator.page").new(self)

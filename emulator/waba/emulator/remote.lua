@@ -19,11 +19,9 @@ local function find_interpreter()
   local executable = pipe and pipe:read("*l")
   if pipe then pipe:close() end
   if executable and executable:find("/lua[^/]*$") then return executable end
-  local lowest
-  for i in pairs(type(arg) == "table" and arg or {}) do
-    if type(i) == "number" and i < 0 and (not lowest or i < lowest) then lowest = i end
-  end
-  if lowest and arg[lowest]:find("lua") then return arg[lowest] end
+  local lowest = 0
+  while type(arg) == "table" and arg[lowest - 1] do lowest = lowest - 1 end
+  if lowest < 0 and arg[lowest]:find("lua") then return arg[lowest] end
   if rawget(_G, "jit") then return "luajit" end
   return "lua" .. _VERSION:match("%d+%.%d+")
 end

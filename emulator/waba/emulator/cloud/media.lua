@@ -195,7 +195,7 @@ end
 local HANDLE_TYPES = { ["image/jpeg"] = true, ["image/jpg"] = true, ["image/png"] = true, ["video/mp4"] = true,
   ["application/pdf"] = true }
 
--- The id contains a "?", so it is read from the complete target of the request.
+-- The id of an upload contains "?", so this function reads the id from the complete target of the request.
 local function session_of(gateway, request) return gateway.uploads[request.target:sub(2)] end
 
 local function open_session(gateway, request)
