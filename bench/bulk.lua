@@ -8,9 +8,10 @@
 -- with a journal. Each ratio compares a run with the run of the fewest messages in the same round.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
-package.path = folder .. "/support/?.lua;" .. package.path
+package.path = folder .. "/support/?.lua;" .. folder .. "/../?.lua;" .. package.path
 
 local median = require "median"
+local process = require "spec.support.process"
 local stub = require "stub"
 
 local INTERPRETER = arg[-1]
@@ -38,11 +39,9 @@ local function measure(mode, server, count, has_journal)
   local journal, repeats = has_journal and os.tmpname() or "-", math.max(1, math.floor(mode.least / count))
   local command = ("'%s' '%s/support/bulk_sender.lua' '%s' '%s' %s %d %d '%s'"):format(INTERPRETER, folder,
     server.http1, server.ca_file, KEY, count, repeats, journal)
-  local pipe = assert(io.popen(command))
-  local output = pipe:read "*a"
-  pipe:close()
+  local output = process.run(command)
   if has_journal then os.remove(journal) end
-  local cpu, seconds, early, late, peak = output:match "^([%d.]+) ([%d.]+) (%d+) (%d+) (%d+)\n$"
+  local cpu, seconds, early, late, peak = output:match "^([%d.]+) ([%d.]+) (%d+) (%d+) (%d+)$"
   if not cpu then error("failed: " .. command, 0) end
   local messages = count * repeats
   return { cpu = cpu / messages * 1e6, rate = messages / seconds, growth = late - early, peak = peak / 1024 }

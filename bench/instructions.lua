@@ -8,10 +8,11 @@
 -- additional messages.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
-package.path = folder .. "/support/?.lua;" .. package.path
+package.path = folder .. "/support/?.lua;" .. folder .. "/../?.lua;" .. package.path
 
 local message = require "message"
 local peers = require "peers"
+local process = require "spec.support.process"
 local stub = require "stub"
 
 local protocol, in_flight = arg[1] or "HTTP/2", tonumber(arg[2] or 64)
@@ -67,11 +68,9 @@ local function count(peer, job, messages)
   counted.warm_up, counted.count = in_flight, messages
   local words = { "valgrind", "-q", "--tool=callgrind", "--callgrind-out-file=" .. path }
   for _, word in ipairs(peer.command(counted)) do words[#words + 1] = word end
-  for i, word in ipairs(words) do words[i] = "'" .. tostring(word):gsub("'", "'\\''") .. "'" end
-  local pipe = assert(io.popen(table.concat(words, " ") .. " 2>/dev/null"))
-  local output = pipe:read "*a"
-  pipe:close()
-  if not output:find "^[%d.]+ [%d.]+\n$" then error(peer.name .. " failed: " .. output, 0) end
+  for i, word in ipairs(words) do words[i] = process.quote(word) end
+  local output = process.run(table.concat(words, " ") .. " 2>/dev/null")
+  if not output:find "^[%d.]+ [%d.]+$" then error(peer.name .. " failed: " .. output, 0) end
   local counts = read_counts(path)
   os.remove(path)
   return counts

@@ -9,6 +9,7 @@
 
 local core = require "waba.core"
 local nginx = require "spec.support.nginx"
+local process = require "spec.support.process"
 local waba = require "waba"
 
 local MB = 1024 * 1024
@@ -101,13 +102,6 @@ local function write(path, bytes)
   file:close()
 end
 
-local function output_of(command)
-  local pipe = assert(io.popen(command, "r"))
-  local text = pipe:read "*a"
-  pipe:close()
-  return text
-end
-
 local ORDER = {
   "upload of a file", "upload from a reader", "upload from a reader without a size", "download to a file",
   "download to a sink", "download to memory",
@@ -134,7 +128,7 @@ local function run_all(size, folder, http2)
   end))
   local worst = 0
   for _, way in ipairs(ORDER) do
-    local text = output_of(("%s %s --one %s '%s'"):format(arg[-1], arg[0], job_file, way))
+    local text = process.run(("%s %s --one %s '%s'"):format(arg[-1], arg[0], job_file, way))
     local idle, above, seconds = text:match "^([%d.-]+) ([%d.-]+) ([%d.-]+)"
     assert(idle, way .. " failed: " .. text)
     if way ~= "download to memory" then worst = math.max(worst, tonumber(above)) end
@@ -147,7 +141,7 @@ local function run_all(size, folder, http2)
 end
 
 local size = (arg[1] == "--quick" and 20 or 200) * MB
-local folder = output_of "mktemp -d":gsub("%s+$", "")
+local folder = process.run "mktemp -d"
 write(folder .. "/large.bin", reader(size))
 print(("%s, a file of %d MB"):format(jit and jit.version or _VERSION, size / MB))
 local finished, worst = pcall(function()

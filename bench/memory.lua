@@ -7,7 +7,7 @@
 -- message. "process" is the growth of the resident memory, which includes libcurl and OpenSSL.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
-package.path = folder .. "/support/?.lua;" .. package.path
+package.path = folder .. "/support/?.lua;" .. folder .. "/../?.lua;" .. package.path
 
 local memory = require "memory"
 
@@ -86,7 +86,7 @@ end
 
 if programs[arg[1]] then return programs[arg[1]](arg[2], arg[3]) end
 
-local server = require("stub").start()
+local run, server = require("spec.support.process").run, require("stub").start()
 local MEASUREMENTS = {
   { "garbage of a message", "garbage", server.http2 }, { "message in flight, HTTP/2", "in flight", server.http2 },
   { "message that waits for a rate limiter", "waiting", server.http2 },
@@ -95,9 +95,8 @@ local MEASUREMENTS = {
 }
 print(("%-40s %10s %10s   bytes"):format("", "Lua", "process"))
 for _, row in ipairs(MEASUREMENTS) do
-  local pipe = assert(io.popen(("'%s' '%s' '%s' '%s' '%s'"):format(arg[-1], arg[0], row[2], row[3], server.ca_file)))
-  local lua, process = pipe:read("*a"):match "(%S+) (%S+)"
-  pipe:close()
+  local output = run(("'%s' '%s' '%s' '%s' '%s'"):format(arg[-1], arg[0], row[2], row[3], server.ca_file))
+  local lua, process = output:match "(%S+) (%S+)"
   print(("%-40s %10s %10s"):format(row[1], lua or "failed", process or ""))
 end
 server:stop()

@@ -30,9 +30,7 @@ local rounds = arg[1] == "--quick" and 3 or 5
 local function run(...)
   local command = { "ulimit -n 256;" }
   for _, word in ipairs { ... } do command[#command + 1] = process.quote(tostring(word)) end
-  local pipe = assert(io.popen(table.concat(command, " ")))
-  local output, results = pipe:read "*a", {}
-  pipe:close()
+  local output, results = process.run(table.concat(command, " ")), {}
   for word in output:gmatch "%S+" do results[#results + 1] = tonumber(word) end
   if #results == 0 then error("failed: " .. table.concat(command, " "), 0) end
   return results

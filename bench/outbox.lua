@@ -49,10 +49,8 @@ local function run(way, depth)
   end
   local command = ("'%s' '%s/support/outbox_sender.lua' '%s' '%s' %s %s '%s' %d %d"):format(INTERPRETER, folder,
     server.http1, server.ca_file, KEY, way, where, mode.count, depth)
-  local pipe = assert(io.popen(command))
-  local output = pipe:read "*a"
-  pipe:close()
-  local single, listed, cpu, rate = output:match "^([%d.]+) ([%d.]+) ([%d.]+) ([%d.]+)\n$"
+  local output = process.run(command)
+  local single, listed, cpu, rate = output:match "^([%d.]+) ([%d.]+) ([%d.]+) ([%d.]+)$"
   if not cpu then error("failed: " .. command .. "\n" .. output, 0) end
   return { put = tonumber(single), list = tonumber(listed), cpu = tonumber(cpu), rate = tonumber(rate) }
 end

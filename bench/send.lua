@@ -11,7 +11,7 @@
 -- the system calls. A bulk run is compared with 64 coroutines that call `send`.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
-package.path = folder .. "/support/?.lua;" .. package.path
+package.path = folder .. "/support/?.lua;" .. folder .. "/../?.lua;" .. package.path
 
 local median = require "median"
 local message = require "message"

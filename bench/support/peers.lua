@@ -1,6 +1,8 @@
 -- The programs that bench/send.lua compares. Each program is a command that sends the messages of a job, and prints the
 -- seconds of CPU (user and system) and of time for the messages after the warm-up.
 
+local process = require "spec.support.process"
+
 local peers = {}
 
 --- What a program must send, and how.
@@ -106,9 +108,7 @@ peers.others = {
   foreign("aiohttp", PYTHON, "aiohttp_peer.py", { share = 0.5, fits = over_http1 }),
 }
 
-local function quoted(word) return "'" .. tostring(word):gsub("'", "'\\''") .. "'" end
-
-local function read_line(output) return output:match "^([%d.]+) ([%d.]+)\n$" end
+local function read_line(output) return output:match "^([%d.]+) ([%d.]+)$" end
 
 --- Runs one program.
 ---@return { cpu: number, rate: number }  microseconds of CPU per message, messages per second
@@ -121,10 +121,8 @@ function peers.run(peer, job)
     job = less
   end
   local words = peer.command(job)
-  for i, word in ipairs(words) do words[i] = quoted(word) end
-  local pipe = assert(io.popen(table.concat(words, " ")))
-  local output = pipe:read "*a"
-  pipe:close()
+  for i, word in ipairs(words) do words[i] = process.quote(word) end
+  local output = process.run(table.concat(words, " "))
   local cpu, seconds = (peer.read or read_line)(output)
   if not cpu then error(("%s failed: %s"):format(peer.name, output), 0) end
   return { cpu = cpu / job.count * 1e6, rate = job.count / seconds }

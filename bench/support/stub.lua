@@ -2,8 +2,8 @@
 -- paths below /50ms get the response after 50 milliseconds. The server has one port for HTTP/1.1 and another port for
 -- HTTP/2.
 
-local certificate = require "waba.emulator.certificate"
-local socket = require "cqueues.socket"
+local nginx = require "spec.support.nginx"
+local process = require "spec.support.process"
 
 ---@class bench.Stub
 ---@field http1 string    base URL for HTTP/1.1
@@ -38,8 +38,8 @@ http {
   fastcgi_temp_path fastcgi;
   uwsgi_temp_path uwsgi;
   scgi_temp_path scgi;
-  ssl_certificate server.pem;
-  ssl_certificate_key server.key;
+  ssl_certificate cert.pem;
+  ssl_certificate_key key.pem;
   ssl_protocols TLSv1.2 TLSv1.3;
   server {
     listen 127.0.0.1:HTTP1 ssl;
@@ -57,72 +57,20 @@ http {
 }
 ]]
 
-local function output_of(command)
-  local pipe = assert(io.popen(command))
-  local output = pipe:read "*a"
-  pipe:close()
-  return (output:gsub("%s+$", ""))
-end
-
-local function write(path, text)
-  local file = assert(io.open(path, "w"))
-  assert(file:write(text))
-  assert(file:close())
-end
-
--- Returns two different free ports.
-local function free_ports()
-  local first = assert(socket.listen { host = "127.0.0.1", port = 0 })
-  local second = assert(socket.listen { host = "127.0.0.1", port = 0 })
-  first:listen()
-  second:listen()
-  local _, _, first_port = first:localname()
-  local _, _, second_port = second:localname()
-  first:close()
-  second:close()
-  return first_port, second_port
-end
-
--- Returns the folder of nginx's modules.
-local function modules_folder()
-  local version = output_of "PATH=$PATH:/usr/sbin nginx -V 2>&1"
-  return version:match "%-%-modules%-path=(%S+)" or "modules"
-end
-
-local function write_files(folder, http1, http2)
-  local authority = assert(certificate.authority())
-  local leaf = assert(certificate.issue(authority))
-  write(folder .. "/ca.pem", authority.certificate)
-  write(folder .. "/server.pem", leaf.certificate)
-  write(folder .. "/server.key", leaf.key)
-  write(folder .. "/nginx.conf", (CONFIGURATION:gsub("%u+%d?", {
-    MODULES = modules_folder(), HTTP1 = http1, HTTP2 = http2, ANSWER = ANSWER, LENGTH = #ANSWER,
-  })))
-end
-
--- Debian installs nginx in a folder that is only in the PATH of root.
-local function start_nginx(folder)
-  local command = ("PATH=$PATH:/usr/sbin nginx -p '%s/' -c nginx.conf -e error.log >'%s/nginx.log' 2>&1")
-    :format(folder, folder)
-  local status = os.execute(command)
-  return status == true or status == 0
-end
-
 --- Starts the server.
 function stub.start()
-  local folder = output_of "mktemp -d"
-  local http1, http2 = free_ports()
-  write_files(folder, http1, http2)
-  if not start_nginx(folder) then
-    local log = output_of(("cat '%s/nginx.log'"):format(folder))
-    os.execute(("rm -rf '%s'"):format(folder))
-    error("nginx did not start: " .. log, 0)
-  end
+  local folder, http1, http2 = process.folder(), process.free_port(), process.free_port()
+  while http2 == http1 do http2 = process.free_port() end
+  nginx.certify(folder)
+  local program = nginx.start(folder, (CONFIGURATION:gsub("%u+%d?", {
+    MODULES = nginx.modules, HTTP1 = http1, HTTP2 = http2, ANSWER = ANSWER, LENGTH = #ANSWER,
+  })), http1)
   return setmetatable({
     folder = folder,
+    program = program,
     http1 = "https://127.0.0.1:" .. http1,
     http2 = "https://127.0.0.1:" .. http2,
-    ca_file = folder .. "/ca.pem",
+    ca_file = folder:file "ca.pem",
   }, Stub)
 end
 
@@ -135,7 +83,7 @@ end
 
 --- Returns the CPU seconds of nginx's worker; 0 if the system does not report them.
 function Stub:cpu()
-  local worker = output_of(("pgrep -P \"$(cat '%s/nginx.pid')\""):format(self.folder)):match "^%d+$"
+  local worker = process.run("pgrep -P " .. self.folder:read "nginx.pid"):match "^%d+$"
   local file = worker and io.open("/proc/" .. worker .. "/stat")
   if not file then return 0 end
   -- After the name in parentheses /proc/<pid>/stat has the state, ten numbers, and the user and system time in
@@ -147,7 +95,8 @@ end
 
 --- Stops the server and removes its files.
 function Stub:stop()
-  os.execute(("kill \"$(cat '%s/nginx.pid')\" && rm -rf '%s'"):format(self.folder, self.folder))
+  self.program:stop()
+  self.folder:remove()
 end
 
 return stub

@@ -1,21 +1,18 @@
 -- Counts the system calls of sending a message with strace. The count does not depend on the machine's speed.
 
 local peers = require "peers"
+local process = require "spec.support.process"
 
 local system_calls = {}
-
-local function quoted(word) return "'" .. tostring(word):gsub("'", "'\\''") .. "'" end
 
 local function count(peer, job, messages)
   local path, counted = os.tmpname(), {}
   for name, value in pairs(job) do counted[name] = value end
   counted.warm_up, counted.count = job.in_flight, messages
   local words = peer.command(counted)
-  for i, word in ipairs(words) do words[i] = quoted(word) end
+  for i, word in ipairs(words) do words[i] = process.quote(word) end
   local command = ("strace -f -c -U calls,name -o '%s' %s"):format(path, table.concat(words, " "))
-  local pipe = assert(io.popen(command))
-  local output = pipe:read "*a"
-  pipe:close()
+  local output = process.run(command)
   local total
   for line in io.lines(path) do total = line:match "^%s*(%d+)%s+total" or total end
   os.remove(path)
@@ -25,10 +22,7 @@ end
 
 --- Returns whether strace is installed and permitted.
 function system_calls.can_count()
-  local pipe = assert(io.popen "strace -o /dev/null true 2>&1 && echo yes")
-  local output = pipe:read "*a"
-  pipe:close()
-  return output == "yes\n"
+  return process.run "strace -o /dev/null true 2>&1 && echo yes" == "yes"
 end
 
 --- Returns the system calls per message. The program runs twice, the second time with more messages; the difference of

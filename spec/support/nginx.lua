@@ -7,7 +7,9 @@ local nginx = {}
 local ROOT = process.run "pwd"
 -- Debian installs nginx in a folder that is only in the PATH of root.
 local NGINX = 'PATH="$PATH:/usr/sbin" nginx'
-local MODULES = process.run(NGINX .. [[ -V 2>&1 | tr ' ' '\n' | sed -n 's/^--modules-path=//p']])
+
+--- The folder of nginx's modules.
+nginx.modules = process.run(NGINX .. [[ -V 2>&1 | tr ' ' '\n' | sed -n 's/^--modules-path=//p']])
 
 --- The values of nginx's directives lua_package_path and lua_package_cpath.
 nginx.package_path = ("R/lua/?.lua;R/lua/?/init.lua;R/emulator/?.lua;R/emulator/?/init.lua;"):gsub("R", ROOT)
@@ -84,7 +86,7 @@ http {
     location / { content_by_lua_block { %s } }
   }
 }
-]]):format(MODULES, MODULES, user, parts.workers or 2, nginx.package_path, nginx.package_cpath, parts.http or "",
+]]):format(nginx.modules, nginx.modules, user, parts.workers or 2, nginx.package_path, nginx.package_cpath, parts.http or "",
     parts.port, parts.plain and ("listen 127.0.0.1:%d;"):format(parts.plain) or "", parts.server or "", parts.content)
 end
 
