@@ -241,6 +241,31 @@ describe("the event loop", function()
     transport:close()
   end)
 
+  it("luv: sockets are read while a coroutine waits for 0 seconds again and again", function()
+    local uv, loop = require "luv", runtime.loop "luv"
+    local listener, client, greeting = uv.new_tcp(), uv.new_tcp(), nil
+    listener:bind("127.0.0.1", 0)
+    listener:listen(1, function()
+      local accepted = uv.new_tcp()
+      listener:accept(accepted)
+      accepted:write("hello", function() accepted:close() end)
+    end)
+    client:connect("127.0.0.1", listener:getsockname().port, function()
+      client:read_start(function(_, bytes) greeting = greeting or bytes end)
+    end)
+    local waits = 0
+    coroutine.wrap(function()
+      repeat
+        loop.sleep(0)
+        waits = waits + 1
+      until greeting or waits == 100000
+      client:close()
+      listener:close()
+    end)()
+    uv.run()
+    assert.equal("hello", greeting)
+  end)
+
   it("luv: the main program runs the loop until its own request has ended", function()
     local transport = new_transport { loop = "luv" }
     local uv, ticks = require "luv", 0

@@ -36,14 +36,18 @@ local function elapsed(self) return cqueues.monotime() - self.origin + self.ahea
 --- order in which they were set.
 function Clock:after(seconds, action)
   self.order = self.order + 1
-  local timer = { due = elapsed(self) + seconds + self.order * 1e-8, action = action }
-  heap.push(self.timers, timer)
-  if self.timers[1].item == timer then self.changed:signal() end
+  local timer = { action = action }
+  heap.put(self.timers, timer, elapsed(self) + seconds + self.order * 1e-8)
+  if self.timers[1] == timer then self.changed:signal() end
 end
 
 local function run_due(self)
   local timers, now = self.timers, elapsed(self)
-  while timers[1] and timers[1].due <= now do heap.pop(timers).item.action() end
+  while timers[1] and timers[1].listed <= now do
+    local timer = timers[1]
+    heap.remove(timers, timer)
+    timer.action()
+  end
 end
 
 --- Moves the clock ahead, and runs the timers that have become due.
@@ -58,7 +62,7 @@ function Clock:run()
   while true do
     run_due(self)
     local first = self.timers[1]
-    cqueues.poll(self.changed, first and math.max(0, first.due - elapsed(self)))
+    cqueues.poll(self.changed, first and math.max(0, first.listed - elapsed(self)))
   end
 end
 

@@ -6,28 +6,43 @@ local task_groups = require "waba.transport.loop.task_group"
 local waba = require "waba"
 
 describe("a heap", function()
-  it("returns items in the order of their times, in whatever order they were added", function()
+  it("returns items in the order of their times, also after some were moved or removed", function()
     local heap = require "waba.transport.loop.heap"
     local state = 42
     local function random(most)
       state = (state * 16807) % 2147483647
       return state % most
     end
-    for count = 0, 40 do
-      local entries, times, popped = {}, {}, {}
+    local function earliest(items)
+      local least = math.huge
+      for _, item in ipairs(items) do least = math.min(least, item.time) end
+      return least
+    end
+    for count = 1, 40 do
+      local items, all = {}, {}
       for index = 1, count do
-        times[index] = random(20)
-        heap.push(entries, { due = times[index] })
-        assert.equal(math.min((table.unpack or unpack)(times)), entries[1].due)
+        all[index] = { time = random(20) }
+        heap.put(items, all[index], all[index].time)
+        assert.equal(earliest(all), items[1].listed)
       end
-      table.sort(times)
-      for index = 1, count do
-        local entry = heap.pop(entries)
-        popped[index] = entry.due
-        assert.equal(entry.due, entry.item.due)
+      for _ = 1, count do
+        local item = all[random(#all) + 1]
+        item.time = random(20)
+        heap.put(items, item, item.time)
+        assert.same({ earliest(all), #all }, { items[1].listed, #items })
       end
-      assert.same(times, popped)
-      assert.is_nil(entries[1])
+      for _ = 1, random(count) do
+        local item = table.remove(all, random(#all) + 1)
+        heap.remove(items, item)
+        assert.is_nil(item.place)
+        assert.equal(#all, #items)
+      end
+      table.sort(all, function(one, other) return one.time < other.time end)
+      for _, item in ipairs(all) do
+        assert.equal(item.time, items[1].listed)
+        heap.remove(items, items[1])
+      end
+      assert.is_nil(items[1])
     end
   end)
 end)
@@ -51,6 +66,26 @@ for _, name in ipairs { "native", "cqueues", "copas", "luv" } do
       if name ~= "luv" then return waba.sleep(seconds) end
       require("waba.transport.loop.luv").sleep(seconds)
     end
+
+    it("leaves nothing in memory of waits that ended early", function()
+      run(function(group)
+        local function wait_often(times)
+          for _ = 1, times do
+            group:run(function()
+              sleep(0)
+              group:wake()
+            end)
+            group:wait(60)
+          end
+          collectgarbage()
+          collectgarbage()
+          return collectgarbage "count"
+        end
+        local before = wait_often(100)
+        local kilobytes = wait_often(2000) - before
+        assert.is_true(kilobytes < 100, ("%.0f KB"):format(kilobytes))
+      end)
+    end)
 
     it("runs functions with their arguments, at the same time", function()
       run(function(group)

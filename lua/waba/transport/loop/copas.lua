@@ -59,15 +59,17 @@ local function wait_for(descriptor)
   return setmetatable({ descriptor = descriptor, woken = false }, Waiting)
 end
 
--- Wakes sleepers when they are due. A sleeper that was woken earlier no longer has a field `due`.
+-- Wakes sleepers when they are due.
 local function drive()
   while true do
     local now = core.clock()
-    while sleepers[1] and (sleepers[1].due <= now or sleepers[1].item.due == nil) do
-      wake(heap.pop(sleepers).item.object)
+    while sleepers[1] and sleepers[1].listed <= now do
+      local task = sleepers[1]
+      heap.remove(sleepers, task)
+      wake(task.object)
     end
     if not sleepers[1] then break end
-    timer:set(sleepers[1].due - now)
+    timer:set(sleepers[1].listed - now)
     driver = wait_for(timer:pollfd())
     copas.receive(driver)
   end
@@ -76,18 +78,19 @@ end
 
 -- Suspends the task until the descriptor is readable, until the seconds are over, or until `wake` is called.
 local function suspend(task, seconds, descriptor)
-  local sleeper = { due = core.clock() + seconds, object = wait_for(descriptor or never:pollfd()) }
-  task.object = sleeper.object
+  local object = wait_for(descriptor or never:pollfd())
+  task.object = object
   waiting = waiting + 1
-  heap.push(sleepers, sleeper)
+  heap.put(sleepers, task, core.clock() + seconds)
   if not driver then
     driver = wait_for(timer:pollfd())
     copas.addthread(drive)
-  elseif sleepers[1].item == sleeper then
+  elseif sleepers[1] == task then
     timer:set(seconds)
   end
-  copas.receive(sleeper.object)
-  sleeper.due, sleeper.object, task.object = nil, nil, nil
+  copas.receive(object)
+  if task.place then heap.remove(sleepers, task) end
+  task.object = nil
   waiting = waiting - 1
   if waiting == 0 then wake(driver) end
 end

@@ -1,36 +1,56 @@
--- A binary heap of items by their time `due`: the first entry is always the earliest.
+-- A binary heap of items by their time `listed`: the first item is always the earliest. Each item has its index in the field
+-- `place`, so that it can be moved and removed.
 
 local heap = {}
 
---- Adds an item. The heap stores the present `due` of the item, and ignores later changes.
-function heap.push(entries, item)
-  local entry = { due = item.due, item = item }
-  local i = #entries + 1
-  while i > 1 do
-    local parent = (i - i % 2) / 2
-    if entries[parent].due <= entry.due then break end
-    entries[i] = entries[parent]
-    i = parent
+local function parent_of(place) return (place - place % 2) / 2 end
+
+-- Moves an item from a place towards the first item.
+local function rise(items, item, place)
+  while place > 1 do
+    local parent = parent_of(place)
+    local above = items[parent]
+    if above.listed <= item.listed then break end
+    items[place], above.place = above, place
+    place = parent
   end
-  entries[i] = entry
+  items[place], item.place = item, place
 end
 
---- Removes the earliest entry and returns it.
-function heap.pop(entries)
-  local first, last = entries[1], entries[#entries]
-  entries[#entries] = nil
-  local count = #entries
-  local i = 1
-  while count > 0 do
-    local child = 2 * i
-    if child > count then break end
-    if child < count and entries[child + 1].due < entries[child].due then child = child + 1 end
-    if last.due <= entries[child].due then break end
-    entries[i] = entries[child]
-    i = child
+-- Moves an item from a place towards the last items.
+local function sink(items, item, place)
+  local count = #items
+  while 2 * place <= count do
+    local child = 2 * place
+    if child < count and items[child + 1].listed < items[child].listed then child = child + 1 end
+    local below = items[child]
+    if item.listed <= below.listed then break end
+    items[place], below.place = below, place
+    place = child
   end
-  if count > 0 then entries[i] = last end
-  return first
+  items[place], item.place = item, place
+end
+
+--- Adds an item, or moves the item if the heap contains it.
+---@param items table[]
+---@param item { listed: number?, place: integer? }
+---@param time number
+function heap.put(items, item, time)
+  local place = item.place
+  local is_later = place and time > item.listed
+  item.listed = time
+  if is_later then sink(items, item, place) else rise(items, item, place or #items + 1) end
+end
+
+function heap.remove(items, item)
+  local place, last = item.place, items[#items]
+  items[#items], item.place = nil, nil
+  if last == item then return end
+  if place > 1 and last.listed < items[parent_of(place)].listed then
+    rise(items, last, place)
+  else
+    sink(items, last, place)
+  end
 end
 
 return heap

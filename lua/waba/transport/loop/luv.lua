@@ -29,15 +29,20 @@ local function close(handle)
   if not handle:is_closing() then handle:close() end
 end
 
--- Starts a timer, and a poll handle if there is a descriptor. Both handles call `ring`. Returns a
--- function that closes the handles.
+-- Starts a timer, and a poll handle if there is a descriptor. Both call `ring`. Returns a function that closes both. For 0
+-- seconds an idle handle replaces the timer: libuv before version 1.45 calls a timer of 0 seconds that a timer has started
+-- without reading sockets between the two calls.
 local function watch(seconds, descriptor, ring)
-  local timer, poll = uv.new_timer(), descriptor and uv.new_poll(descriptor)
-  uv.update_time()
-  timer:start(math.max(0, math.ceil(seconds * 1000)), 0, ring)
+  local delay, poll = seconds > 0 and uv.new_timer() or uv.new_idle(), descriptor and uv.new_poll(descriptor)
+  if seconds > 0 then
+    uv.update_time()
+    delay:start(math.ceil(seconds * 1000), 0, ring)
+  else
+    delay:start(ring)
+  end
   if poll then poll:start("r", ring) end
   return function()
-    close(timer)
+    close(delay)
     if poll then close(poll) end
   end
 end

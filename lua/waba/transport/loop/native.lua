@@ -34,15 +34,12 @@ function native.is_alive(task)
   return task.thread ~= nil and status(task.thread) ~= "dead"
 end
 
--- A task that was woken early stays in the heap of sleepers with the time `listed`. The task is inserted again only if its
--- new time is earlier; otherwise `wake_due` inserts it at the time `listed`.
+-- A task that was woken early stays in the heap of sleepers. The task is moved at once only if its new time is earlier;
+-- otherwise `wake_due` moves it.
 function native.park(task, seconds)
-  local due, listed = clock() + seconds, task.listed
+  local due = clock() + seconds
   task.due, task.parked = due, true
-  if not listed or listed > due then
-    task.listed = due
-    heap.push(task.group.sleepers, task)
-  end
+  if not task.place or task.listed > due then heap.put(task.group.sleepers, task, due) end
   yield()
 end
 
@@ -88,6 +85,7 @@ local function reap(task)
   tasks[task.thread] = nil
   task.group.tasks[task] = nil
   task.thread = nil
+  if task.place then heap.remove(task.group.sleepers, task) end
 end
 
 --- Starts another coroutine inside `waba.run`, which returns when all coroutines have ended.
@@ -138,22 +136,21 @@ local function wake_due(scheduler)
   local sleepers = scheduler.sleepers
   if not sleepers[1] then return FOREVER end
   local now = clock()
-  while sleepers[1] and (sleepers[1].due <= now or not native.is_alive(sleepers[1].item)) do
-    local entry = heap.pop(sleepers)
-    local task = entry.item
+  while sleepers[1] do
+    local task = sleepers[1]
     if not native.is_alive(task) then
+      heap.remove(sleepers, task)
       native.wake(task)
-    elseif entry.due == task.listed then
-      task.listed = nil
-      if task.due and task.due > now then
-        task.listed = task.due
-        heap.push(sleepers, task)
-      elseif task.due then
-        native.wake(task)
-      end
+    elseif task.listed > now then
+      return task.listed - now
+    elseif task.due and task.due > now then
+      heap.put(sleepers, task, task.due)
+    else
+      heap.remove(sleepers, task)
+      if task.due then native.wake(task) end
     end
   end
-  return sleepers[1] and sleepers[1].due - now or FOREVER
+  return FOREVER
 end
 
 -- Waits for the engines of all waiting tasks, for at most `seconds`, then wakes all of these tasks. Each task checks its
