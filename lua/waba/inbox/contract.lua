@@ -1,7 +1,6 @@
 ---@meta
--- The methods of an inbox, and their guarantees. `waba.inbox.memory`, `waba.inbox.sqlite` and `waba.inbox.redis` make
--- an inbox. The option `inbox` of `waba.receiver` also accepts another table that has the methods from `put` to
--- `next_due`. This file has annotations only and is never executed.
+-- The methods of an inbox, and their guarantees. The option `inbox` of `waba.receiver` also accepts another table that
+-- has the methods from `put` to `next_due`. This file has annotations only and is never executed.
 --
 -- - `put` stores all events of a batch or none.
 -- - `put` drops duplicates of the events of the last `remember` seconds. Two messages are duplicates if they have the
@@ -10,9 +9,9 @@
 --   time. Errors, and account events without a time, are never dropped.
 -- - `take` may return an event several times before `ack`, but never after `ack`.
 -- - A conversation has the events of a customer or, on Cloud hosting, of a group. `take` returns the events of a
---   conversation one at a time, in the order of `put`: the next event is returned after the previous event was
---   acknowledged or has become a dead letter. If `separate_statuses` is true, the statuses of messages to a customer do
---   not wait for the customer's other events.
+--   conversation in the order of `put`. The next event is returned after the previous event was acknowledged or has
+--   become a dead letter. If `separate_statuses` is true, the statuses of messages to a customer do not wait for the
+--   customer's other events.
 -- - A customer of Cloud hosting has up to two ids: the phone number and the business-scoped user id. Two ids in one
 --   event identify the same customer for 90 days after the last event with one of them. The inbox in memory instead
 --   keeps the 100000 ids of the latest events. The first event with two ids joins the waiting events of both ids in one

@@ -16,14 +16,6 @@ local ngx_work = {}
 --- Writes a line to nginx's log. Replaces control characters, because the text may quote messages of customers.
 function ngx_work.log(text) ngx.log(ngx.ERR, "waba: ", printable.text(text)) end
 
-local function report_left(inbox)
-  local left = inbox:depth() or 0
-  if left == 0 then return end
-  local level = inbox.durable and ngx.NOTICE or ngx.ERR
-  ngx.log(level, "waba: the worker process ends, and ", left, " ", inbox.content or "events", " are left in ",
-    inbox.title or "the inbox", inbox.durable and "" or ": they are lost, since it is in memory")
-end
-
 -- The function of the timer. It runs handlers until another timer replaces this timer, or the process ends. Before the
 -- process ends, the function handles all events of an inbox in memory, because these events would be lost.
 local function handle_until(self, deadline)
@@ -39,7 +31,11 @@ local function handle_until(self, deadline)
   end)
   if is_replaced then return nil end
   if not ngx.worker.exiting() then return 0 end
-  report_left(inbox)
+  local left = inbox:depth() or 0
+  if left == 0 then return nil end
+  ngx.log(inbox.durable and ngx.NOTICE or ngx.ERR, "waba: the worker process ends, and ", left, " ",
+    inbox.content or "events", " are left in ", inbox.title or "the inbox",
+    inbox.durable and "" or ": they are lost, since it is in memory")
 end
 
 function NgxWork:start()

@@ -1,6 +1,5 @@
 -- Checks the entries of an outbox, and converts entries to bytes and back. The bytes of an entry are two JSON texts
--- with a line break between them: the entry, and the body of its HTTP request. A sender of the same version of waba
--- sends this body unchanged.
+-- with a line break between them: the entry, and the body of its HTTP request. A sender sends this body.
 
 local callback_data = require "waba.hosting.callback_data"
 local canonical = require "waba.canonical"
@@ -55,12 +54,6 @@ local function new_id()
   local time, random = floor(core.clock() * 1e5), core.random() * 2 ^ 20
   local high, low = floor(time / 2 ^ 20) % 2 ^ 16, time % 2 ^ 20
   return ("%04x%05x%05x%06x"):format(high, low, floor(random), floor(random % 1 * 2 ^ 24))
-end
-
-local function digest_of(entry, message)
-  local hash = core.sha256()
-  hash:update(canonical.text { entry.to, entry.form or "", message, entry.options or {}, entry.bulk or false })
-  return hash:hex():sub(1, entries.DIGEST)
 end
 
 -- The level of the caller of `outbox:put` in `check_form`, for the function `error`.
@@ -127,7 +120,11 @@ function entries.read(fields, hosting)
   }
   local body, err = read_content(entry, options and sending.with_options(message, options) or message, is_copy, hosting)
   if not body then return nil, err end
-  entry.digest = entry.key and digest_of(entry, message)
+  if entry.key then
+    local hash = core.sha256()
+    hash:update(canonical.text { entry.to, entry.form or "", message, entry.options or {}, entry.bulk or false })
+    entry.digest = hash:hex():sub(1, entries.DIGEST)
+  end
   return entry, body
 end
 

@@ -35,8 +35,7 @@ local RETRY = {
   max = { "number>=0", 300 },        -- the longest pause in seconds
 }
 
--- The number of leases beyond `retry.attempts` after which an entry becomes a dead letter. A lease without an attempt
--- means that the process of the sender has ended.
+-- The number of leases beyond `retry.attempts` after which an entry becomes a dead letter.
 local SPARE = 8
 -- The seconds for which the store keeps the key of an entry that is not finished: without limit.
 local UNTIL_FINISHED = 1e10
@@ -106,8 +105,8 @@ end
 ---@return string|string[]|nil id  the id of the entry, or a list of ids. If the key is recorded, the id of the first
 ---        entry with this key
 ---@return waba.Error? err  kind "invalid": the message is invalid, or its key was used for another message; kind
----        "unavailable": the store can't be reached, or is full. If `entry` is a list, the field `index` is the index
----        of the invalid message
+---        "unavailable": the store can't be reached, or is full. For a list, the field `index` is the index of the
+---        message
 function Outbox:put(entry)
   if type(entry) ~= "table" then error("outbox:put: an entry must be a table, not a " .. type(entry), 2) end
   local is_list = entry[1] ~= nil or type(next(entry)) ~= "string"

@@ -19,8 +19,8 @@ local LATE_PART, LATE = 0.25, 0.1
 local HEADROOM = 2
 
 --- Times in seconds. While one coroutine calls the store, other coroutines check every STEP seconds whether the reply
---- has arrived. After LOST seconds the calling coroutine counts as ended. SOON is the shortest wait. After FRESH
---- seconds a process reads the pauses again.
+--- has arrived. After LOST seconds the calling coroutine counts as ended. SOON is the shortest wait. Pauses are read
+--- again after FRESH seconds.
 bucket.STEP, bucket.LOST, bucket.SOON, bucket.FRESH = 0.01, 3, 0.001, 0.9
 
 local STEP, LOST, SOON, FRESH = bucket.STEP, bucket.LOST, bucket.SOON, bucket.FRESH

@@ -27,17 +27,6 @@ local function find(name)
     :format(name, name, names[1] and "; it has " .. table.concat(names, ", ") or ""), 3)
 end
 
--- Returns the argument `db` of pace/rules.lua. `db.set` raises an error if the dictionary can't store the value.
-local function database(dict, key)
-  local db = {}
-  function db.get(name) return (dict:get(key .. name)) end
-  function db.set(name, text, milliseconds)
-    local stored, message = dict:set(key .. name, text, milliseconds / 1000)
-    if not stored then error(message, 0) end
-  end
-  return db
-end
-
 local function lock(dict, name)
   for _ = 1, ATTEMPTS do
     local locked, message = dict:add(name, true, LOCKED)
@@ -65,10 +54,15 @@ function shared_dict.new(options)
   local run = assert((loadstring or load)(rules, "=waba.pace.rules"))() -- luacheck: ignore 113
 
   local function execute(name, words)
-    local key = "waba:pace:" .. name .. ":"
+    local key, db = "waba:pace:" .. name .. ":", {}
+    function db.get(value) return (dict:get(key .. value)) end
+    function db.set(value, text, milliseconds)
+      local stored, message = dict:set(key .. value, text, milliseconds / 1000)
+      if not stored then error(message, 0) end
+    end
     local locked, message = lock(dict, key .. "lock")
     if not locked then return nil, message end
-    local ok, reply = pcall(run, database(dict, key), math.floor(core.clock() * 1e6), words)
+    local ok, reply = pcall(run, db, math.floor(core.clock() * 1e6), words)
     dict:delete(key .. "lock")
     if ok then return reply end
     return nil, tostring(reply)

@@ -18,8 +18,7 @@ store.OPTIONS = {
   on_error = "fun(err: waba.Error)",   -- called when the store can't be reached, at most once per second
 }
 
--- After a failed call, the store is not called for PAUSE seconds, and not for FACTOR times the duration of the call,
--- because the call may have blocked the process.
+-- After a failed call, the store is not called for PAUSE seconds, and not for FACTOR times the duration of the call.
 local PAUSE, FACTOR = 1, 10
 
 --- A store of rate limits, for the option `pace` of `waba.client`.
@@ -65,8 +64,7 @@ function store.settings(options, known, what)
   return settings
 end
 
---- Makes a store. `execute` runs a command, and returns the reply; or nil and an error text. `title` is the name of the
---- store in error messages.
+--- Makes a store. `execute` runs a command, and returns the reply; or nil and an error text.
 ---@return waba.PaceStore
 function store.new(execute, title, settings)
   return setmetatable({

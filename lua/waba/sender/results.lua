@@ -1,5 +1,5 @@
--- Makes the change of the store for the result of an entry. The entry is finished, waits for a status that proves that
--- its message was accepted, or is tried again later.
+-- Makes the change of the store for the result of an entry. The entry is finished, waits for a status, or is tried
+-- again later.
 
 local core = require "waba.core"
 local coroutines = require "waba.coroutines"

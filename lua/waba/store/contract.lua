@@ -69,8 +69,7 @@
 ---@field seconds? number   the number of seconds for which the record is kept; nil: without limit
 ---@field of_key? boolean   true: `name` is the key of an entry
 ---@field rises? boolean    true: writes the record only if `value` is greater, byte by byte, than the present value
----@field add? integer      a number to add to the number in the record, instead of `value`; a change with `done` adds
----        the number only if the entry exists
+---@field add? integer      a number to add to the record; a change with `done` adds the number only if the entry exists
 
 ---@class waba.StoreRow
 ---@field id string         the time at which the entry was stored, in microseconds; unique in the store
@@ -81,8 +80,7 @@
 ---@field state "waiting"|"taken"|"dead"
 ---@field body any
 ---@field is_marked boolean?  true: the entry has a mark
----@field records? waba.StoreRecord[]  set by the caller of `drop`: records that `drop` writes if it removes the entry
----        and the entry is not a dead letter
+---@field records? waba.StoreRecord[]  set by the caller of `drop`: records to write with the removal of an entry
 
 ---@class waba.Store
 ---@field durable boolean   true: stored entries outlive the process

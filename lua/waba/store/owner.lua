@@ -24,8 +24,8 @@ local function identity(process)
   end
 end
 
--- Returns a name for the present boot and the container: the identity of process 1 differs between containers. Returns
--- nil if /proc hides the processes of other users.
+-- Returns a name for the present boot and the container, in which process 1 has its own identity; nil without access to
+-- /proc.
 local function machine()
   local boot, first = read "/proc/sys/kernel/random/boot_id", identity "1"
   return boot and first and boot:match "^%x+" .. "." .. first

@@ -1,5 +1,4 @@
--- Starts the handlers of taken events, in coroutines if there is an event loop. While the handlers of one event wait,
--- another coroutine runs the handlers of the next event.
+-- Starts the handlers of taken events. In an event loop, the handlers of each event run in a coroutine.
 
 local core = require "waba.core"
 local coroutines = require "waba.coroutines"

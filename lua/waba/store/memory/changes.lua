@@ -15,8 +15,8 @@ local function defer(self, conversation, change)
   conversations.append(self, entry)
 end
 
--- Makes one change. Returns whether the lease was valid. If the lease has expired and `done` is "always", the second
--- result is true if the store still had the entry.
+-- Makes one change. Returns whether the lease was valid. With `done = "always"`, also returns whether the entry
+-- existed.
 local function make_change(self, change)
   local entry = change.lease.item
   local conversation = entry.conversation

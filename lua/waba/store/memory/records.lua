@@ -60,8 +60,7 @@ function Expiring:set(name, value, seconds)
   trim(self, list)
 end
 
--- Sets a value if the name has no value. The results are those of `add` in ngx.shared.DICT, because a shared dictionary
--- of nginx may be used instead of this table.
+-- Sets a value if the name has no value. A shared dictionary of nginx has the same method and results.
 function Expiring:add(name, value, seconds)
   if self:get(name) ~= nil then return false, "exists" end
   self:set(name, value, seconds)

@@ -36,9 +36,8 @@ local function write_records(from, made)
 end
 ]]
 
---- Appends the arguments of records to the words of a command. `change` is the index of the change to which the
---- records belong, or "". If `is_always` is true, the records are written even if the change is not made, except
---- records with the field `add`.
+--- Appends the arguments of records to the words of a command. `change` is the index of the change to which the records
+--- belong, or "". If `is_always` is true, only records with the field `add` depend on the change.
 function records.add(words, list, change, is_always)
   for _, record in ipairs(list or {}) do
     local ends = record.seconds and script.milliseconds(record.seconds) or ""

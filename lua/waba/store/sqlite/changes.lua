@@ -38,8 +38,8 @@ changes.MARK = MARK
 
 function changes.is_marked(token) return token ~= nil and token:sub(-1) == MARK or nil end
 
--- Makes one change. Returns whether the lease was valid. If the lease has expired and `done` is "always", the second
--- result is true if the store still had the entry.
+-- Makes one change. Returns whether the lease was valid. With `done = "always"`, also returns whether the entry
+-- existed.
 local function settle(self, change, now)
   local database, seq, token = self.database, change.lease.seq, change.lease.token
   local before = change.lease.was_marked and MARK or nil

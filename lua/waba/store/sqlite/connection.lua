@@ -104,8 +104,8 @@ function Connection:now()
   return now
 end
 
---- Runs a pragma and returns the first column of its first row. The statement is closed, because some pragmas have an
---- effect only when they are prepared.
+--- Runs a pragma and returns the first column of its first row. Some pragmas only have an effect when they are
+--- prepared.
 function Connection:pragma(text)
   local sql = "PRAGMA " .. text
   local value = self:value(sql)
@@ -145,8 +145,7 @@ local function leave_replaced(self)
   end
 end
 
--- Creates the file with mode 600 if it does not exist, and returns the identity of the file. SQLite creates the files
--- in BESIDE with the same mode.
+-- Creates the file with mode 600 if it does not exist. SQLite gives the same mode to the files in BESIDE.
 local function make_file(self)
   self.path = self.path or assert(core.absolute_path(self.file))
   local made, message = core.make_private(self.path)
@@ -188,8 +187,7 @@ local function attempt(self, work, driver_timeout)
   return work()
 end
 
--- Returns the function that suspends a coroutine for some seconds. Returns nil outside of event loops, and false in a
--- phase of nginx in which code can't wait.
+-- Returns the function that suspends a coroutine; nil outside of event loops; false if code in nginx can't wait.
 local function find_pause()
   local is_known, name = pcall(runtime.loop_name)
   if not is_known or name == "blocking" then return nil end
