@@ -174,9 +174,7 @@ function control.is_foreign(request)
   return not LOOPBACK[host:gsub(":%d*$", ""):lower()] or origin ~= nil and origin:lower() ~= "http://" .. host:lower()
 end
 
-local function authorized(self, request)
-  return core.equals(self.token, request.headers["x-waba-emulator"] or "")
-end
+local function authorized(self, request) return core.equals(self.token, request.headers["x-waba-emulator"] or "") end
 
 -- The first segment of a path is the name of a gateway: /on_premise/call/received, /cloud/media.
 local function gateway_of(self, request) return self.process.gateways[request.segments[1]] end
@@ -215,7 +213,7 @@ function Control:handle(request)
   elseif gateway and request.segments[2] == "call" then
     return call(self, gateway, request)
   end
-  return respond(404, { error = "no such path" })
+  return respond(404, { error = "no such path: expected /GATEWAY/call/NAME or /GATEWAY/media" })
 end
 
 --- Calls of the control port are not added to the journal.

@@ -376,9 +376,7 @@ end
 ---@param options? waba.emulator.InboundOptions
 ---@return string|nil id
 ---@return waba.Error? err
-function Customer:message(kind, content, options)
-  return send(self, kind, content, options, true)
-end
+function Customer:message(kind, content, options) return send(self, kind, content, options, true) end
 
 --- Deletes a message that the customer has sent. The webhook is a status "deleted", on Cloud hosting a message of the
 --- type "revoke".

@@ -22,9 +22,7 @@ local Handle = {}
 ---@param arguments? table
 ---@return any result
 ---@return waba.Error? err
-function Handle:ask(name, arguments)
-  return self.remote:ask(name, arguments or {})
-end
+function Handle:ask(name, arguments) return self.remote:ask(name, arguments or {}) end
 
 --- A filter for requests.
 ---@options waba.emulator.RequestFilter

@@ -2,7 +2,6 @@
 -- content that the program has specified, and finds the buttons that customers can tap.
 
 local core = require "waba.core"
-
 local json = require "waba.emulator.json"
 local random = require "waba.emulator.random"
 local responses = require "waba.emulator.responses"

@@ -147,9 +147,7 @@ end
 --- return the same URL.
 ---@return string|nil url  the URL with a token: on 127.0.0.1, at the port of the option `ui_port`
 ---@return waba.Error? err  the port is in use
-function Emulator:page()
-  return self:ask "page"
-end
+function Emulator:page() return self:ask "page" end
 
 local function options_for(handle, more, hosting)
   local merged = { api_key = handle.api_key, base_url = handle.url, ca_file = handle.ca_file }

@@ -166,9 +166,7 @@ function template_store.by_type(components)
   return found
 end
 
-function template_store.parameters_of(component)
-  return component and component.parameters or {}
-end
+function template_store.parameters_of(component) return component and component.parameters or {} end
 
 --- Returns the placeholders of a text in the order in which they occur: {{1}}, {{2}}, or {{name}}.
 function template_store.variables(text)

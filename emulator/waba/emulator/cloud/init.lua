@@ -2,7 +2,6 @@
 -- sections 1 to 8): its webhooks, and what its customers do besides sending messages.
 
 local core = require "waba.core"
-
 local checker = require("waba.emulator.cloud.common_rules").checker
 local gateways = require "waba.emulator.gateway"
 local inbound = require "waba.emulator.inbound"

@@ -2,7 +2,6 @@
 -- deletion, and the block of a program after too many errors.
 
 local core = require "waba.core"
-
 local responses = require("waba.emulator.responses").cloud
 local files = require "waba.emulator.files"
 local common_rules = require "waba.emulator.cloud.common_rules"

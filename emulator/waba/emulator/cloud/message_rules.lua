@@ -168,9 +168,7 @@ end
 
 -- Creates the variant of a kind of interactive message. `action` has the rules of the fields of its action, and `parts`
 -- the rules of its header, body and footer.
-local function interactive(action, parts)
-  return { fields = with(parts, { action = required(object(action)) }) }
-end
+local function interactive(action, parts) return { fields = with(parts, { action = required(object(action)) }) } end
 
 local HEADER, BODY, FOOTER = header(), required(words(1024)), words(60)
 local USUAL, ALONE, BELOW = { header = HEADER, body = BODY, footer = FOOTER }, { body = BODY },

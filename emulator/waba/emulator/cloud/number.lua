@@ -2,7 +2,6 @@
 -- sections 8 and 11.4).
 
 local core = require "waba.core"
-
 local common_rules = require "waba.emulator.cloud.common_rules"
 local json = require "waba.emulator.json"
 local message_rules = require "waba.emulator.message_rules"
@@ -232,9 +231,7 @@ local function set_code(gateway, _, body)
   return responses.json(200, entry)
 end
 
-local function list_codes(gateway, request)
-  return responses.page(gateway, request, gateway.settings.codes, 100)
-end
+local function list_codes(gateway, request) return responses.page(gateway, request, gateway.settings.codes, 100) end
 
 local function get_code(gateway, request)
   return responses.json(200, { data = json.array({ (find(gateway, request.segments[2])) }) })

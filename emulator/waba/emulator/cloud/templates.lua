@@ -1,7 +1,6 @@
 -- Templates (cloud.md, section 5): listing, creating, editing, reviewing, archiving and deleting them.
 
 local core = require "waba.core"
-
 local json = require "waba.emulator.json"
 local message_rules = require "waba.emulator.message_rules"
 local messages = require "waba.emulator.cloud.messages"

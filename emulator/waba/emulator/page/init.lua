@@ -270,9 +270,7 @@ local function get(self, request)
   return serve_file("index.html", "text/html")
 end
 
-function Page:expects(request)
-  return request.method == "POST" and self.control:expects(request) or { limit = 0 }
-end
+function Page:expects(request) return request.method == "POST" and self.control:expects(request) or { limit = 0 } end
 
 function Page:handle(request)
   if control.is_foreign(request) then
