@@ -359,7 +359,7 @@ local nginx = {}
 ---@field sync? boolean  true: `put` returns after the events are written to the disk, so the events survive a power failure. The write blocks an nginx worker. false: the events survive a crash of the process, but not a power failure; default: true
 
 ---@class waba.RedisInboxOptions : waba.InboxOptions, waba.RedisAddress
----@field prefix? string  the prefix of all keys; a part in braces keeps the keys on one node of a cluster; default: "{waba}"
+---@field prefix? string  the prefix of all keys, which no outbox may have; its braces keep all keys on one node of a cluster; default: "{waba}"
 ---@field group? string  an option of earlier versions; has no effect
 ---@field consumer? string  an option of earlier versions; has no effect
 
@@ -400,7 +400,7 @@ local nginx = {}
 ---@field sync? boolean  true: the entries survive a power failure. `put` returns after the entries are written to the disk, and a sender writes to the disk before it sends a message. false: the entries survive a crash of the process, but after a power failure a message may be sent twice; default: true
 
 ---@class waba.RedisOutboxOptions : waba.OutboxOptions, waba.RedisAddress
----@field prefix? string  the prefix of all keys; its braces keep all keys on one node of a cluster; default: "{waba:outbox}"
+---@field prefix? string  the prefix of all keys, which no inbox may have; its braces keep all keys on one node of a cluster; default: "{waba:outbox}"
 
 --- The options for sending messages in nginx.
 ---@class waba.NginxSenderOptions

@@ -819,3 +819,27 @@ describe("waba.sender", function()
       "waba.sender: option settle must be at most the option keep of the outbox, 10, not 600")
   end)
 end)
+
+describe("the outbox in redis", function()
+  it("refuses the prefix of an inbox, and an inbox refuses its prefix", function()
+    local server = redis.start()
+    finally(function() server:stop() end)
+    local function inbox_of(prefix) return waba.inbox.redis { port = server.port, prefix = prefix } end
+    local function outbox_of(prefix) return waba.outbox.redis { port = server.port, prefix = prefix } end
+    assert(inbox_of("{in}"):put {})
+    assert(inbox_of("{in}"):take(1))
+    assert(outbox_of("{out}"):put(text "Hi"))
+    local id, err = outbox_of("{in}"):put(text "Hi")
+    assert.is_nil(id)
+    assert.equal("unavailable", err.kind)
+    assert.matches("the prefix {in} belongs to an inbox: the outbox needs a prefix of its own", err.message, 1, true)
+    for _ = 1, 2 do
+      local events, failure = inbox_of("{out}"):take(1)
+      assert.is_nil(events)
+      assert.matches("the prefix {out} belongs to an outbox: the inbox needs a prefix of its own", failure.message, 1, true)
+      process.run(("redis-cli -p %d DEL '{out}:use'"):format(server.port)) -- as an earlier version has stored the entry
+    end
+    assert.equal(1, outbox_of("{out}"):depth())
+    assert.truthy(outbox_of("{out}"):put(text "Hello"))
+  end)
+end)

@@ -91,7 +91,9 @@ describe("a Redis cluster", function()
       hosting = "cloud", api_key = emulator.cloud.api_key, base_url = emulator.cloud.url, pace = false, retry = false,
     }
     for number = 1, NODES do
-      local outbox = waba.outbox.redis { port = cluster.ports[1], prefix = prefix_on(number), hosting = "cloud" }
+      local outbox = waba.outbox.redis {
+        port = cluster.ports[1], prefix = prefix_on(number) .. ":outbox", hosting = "cloud",
+      }
       local list = {}
       for index = 1, 40 do list[index] = { to = "4915112345" .. 100 + index, message = waba.text "Hi", key = index } end
       local ids = assert(outbox:put(list))

@@ -20,7 +20,7 @@ local backends = {
       settings.file, settings.busy_timeout, settings.sync = folder:file(name .. ".db"), 5, false
       return require("waba.store.sqlite").new(settings)
     end, function() folder:remove() end, function(name)
-      return ("file = %q, busy_timeout = 5, sync = false, attempts = 3, remember = 100, lanes = { '' }, title = 'x'"):format(
+      return ("file = %q, busy_timeout = 5, sync = false, attempts = 3, remember = 100, lanes = { '' }, title = 'the store'"):format(
         folder:file(name .. ".db"))
     end
   end,
@@ -31,7 +31,7 @@ local backends = {
       return require("waba.store.redis").new(settings)
     end, function() server:stop() end, function(name)
       return ("prefix = '{%s}', host = '127.0.0.1', port = %d, timeout = 5, attempts = 3, remember = 100, "
-        .. "lanes = { '' }, title = 'x'"):format(name, server.port)
+        .. "lanes = { '' }, title = 'the store'"):format(name, server.port)
     end
   end,
 }

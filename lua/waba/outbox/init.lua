@@ -44,7 +44,8 @@ end
 
 ---@options waba.RedisOutboxOptions : waba.OutboxOptions, waba.RedisAddress
 local REDIS = option.with(outbox.OPTIONS, option.with(redis_connection.OPTIONS, {
-  prefix = { "string", "{waba:outbox}" }, -- the prefix of all keys; its braces keep all keys on one node of a cluster
+  prefix = { "string", "{waba:outbox}" }, -- the prefix of all keys, which no inbox may have; its braces keep all keys on
+                                          -- one node of a cluster
 }))
 
 --- Makes an outbox in Redis (6 or newer), for programs and senders on several machines. The outbox connects to Redis at

@@ -18,6 +18,7 @@
 --   later         hash: "later:<id>", the queue of an item with a time `at` -> the queue to which the item is moved
 --   depth         the number of items in all queues
 --   ids           hash: name -> the queue of the item, or "dead <id>"
+--   use           "inbox" or "outbox"
 --   owners        sorted set: the owner of leases (store/owner.lua) -> the time in microseconds of its last LOOK
 --   seen:<key>    the value of an entry's key
 --   name:<name>   the conversation name to which another name refers (store/names.lua)
@@ -160,12 +161,16 @@ function script.microseconds(seconds) return ("%.0f"):format(seconds * 1e6) end
 -- The least number of seconds between two calls of LOOK.
 local LOOK_AGAIN = 5
 
--- Registers a process, ends the leases of ended processes, and converts the keys of release 1.0. Returns all owners.
--- Arguments: the name of the process, and the names of ended processes.
+-- Registers a process, ends the leases of ended processes, and converts the keys of release 1.0. Returns all owners. If
+-- the keys belong to an outbox instead of an inbox, or to an inbox instead of an outbox, returns "outbox" or "inbox".
+-- Arguments: "inbox" or "outbox", the name of the process, and the names of ended processes.
 local LOOK = script.HEAD .. script.APPEND .. [[
+local use = call("GET", key "use") or call("EXISTS", key "ids") == 1 and "outbox" or ARGV[1]
+if use ~= ARGV[1] then return use end
 call("ZREMRANGEBYSCORE", key "owners", "-inf", now - 86400e6)
-call("ZADD", key "owners", now, ARGV[1])
-for index = 2, #ARGV do
+call("ZADD", key "owners", now, ARGV[2])
+call("SETNX", key "use", use)
+for index = 3, #ARGV do
   call("ZREM", key "owners", ARGV[index])
   for _, member in ipairs(call("ZRANGE", key "held", 0, -1)) do
     if string.sub(member, 1, #ARGV[index] + 1) == ARGV[index] .. ":" then call("ZADD", key "held", now, member) end
@@ -216,18 +221,26 @@ local function run(self, text, words)
   return replies and replies[1], err
 end
 
+local BELONGS = "%s's Redis: the prefix %s belongs to an %s: %s needs a prefix of its own"
+
 --- Runs LOOK if LOOK_AGAIN seconds have passed. Returns true, or nil and an error.
 function script.look(self)
   if core.clock() < self.look_at then return true end
   self.owner = self.owner or owner.name()
-  local list, err = run(self, LOOK, script.words_of(self, self.owner))
-  if not list then return nil, err end
+  local use = self.title:match "%a+$"
+  local list, err = run(self, LOOK, script.words_of(self, use, self.owner))
+  if not list then
+    return nil, err
+  elseif type(list) == "string" then
+    local message = BELONGS:format(self.title, self.prefix, list, self.title)
+    return nil, errors.new { kind = "unavailable", message = message, retryable = true }
+  end
   self.look_at = core.clock() + LOOK_AGAIN
-  local words = script.words_of(self, self.owner)
+  local words = script.words_of(self, use, self.owner)
   for _, name in ipairs(list) do
     if owner.has_ended(name) then words[#words + 1] = name end
   end
-  if #words == 5 then return true end
+  if #words == 6 then return true end
   return run(self, LOOK, words)
 end
 
