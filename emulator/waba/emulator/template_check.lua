@@ -12,15 +12,9 @@ local template_check = {}
 local cloud_error, on_premise_error = cloud_rules.checker.new_error, on_premise_rules.checker.new_error
 local parameters_of, variables = template_store.parameters_of, template_store.variables
 
---- What the check of a template message needs to know about a hosting.
----@class waba.emulator.TemplateCheck
----@field new_error fun(code: string, text: string, ...): waba.emulator.RuleError
----@field codes { header: string, button_unknown: string, button_missing: string, url: string|nil }  the error codes
----@field sub_types table<string, string>  for each type of a button in the template, the sub_types in the message,
----        separated by spaces
----@field needed table<string, boolean>  the types of buttons that need a parameter
----@field code_characters? integer  the largest number of characters in the parameter of an authentication template
-
+-- The parameter `own` of the functions is CLOUD or ON_PREMISE, which have the codes and limits of a hosting. `sub_types`
+-- has the sub_types in a message by the type of the template's button; buttons of the types in `needed` need a
+-- parameter.
 local function count_error(own, where, count, wanted)
   return own.new_error("parameter_count",
     "%s: number of localizable_params (%d) does not match the expected number of params (%d)", where, count, wanted)
