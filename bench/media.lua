@@ -27,7 +27,6 @@ local function memory(name)
   error("there is no " .. name)
 end
 
--- Resets the peak.
 local function forget_peak()
   local file = assert(io.open("/proc/self/clear_refs", "w"))
   file:write "5"

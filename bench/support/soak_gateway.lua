@@ -68,7 +68,6 @@ function Gateway:stop()
   self.proxy = nil
 end
 
---- Returns the options of a client.
 function Gateway:options(more)
   more.hosting = self.hosting
   if self.proxy then more.base_url, more.ca_file = self.proxy.url, self.proxy.ca_file end

@@ -70,7 +70,6 @@ local function compare(self, number, outcome, id, accepted)
   end
 end
 
---- Closes the file of the ledger.
 function Ledger:close() assert(self.file:close()) end
 
 --- Compares all results: each message has one result, which agrees with the emulator's record.

@@ -57,7 +57,6 @@ http {
 }
 ]]
 
---- Starts the server.
 function stub.start()
   local folder, http1, http2 = process.folder(), process.free_port(), process.free_port()
   while http2 == http1 do http2 = process.free_port() end
@@ -93,7 +92,6 @@ function Stub:cpu()
   return (user + system) / 100
 end
 
---- Stops the server and removes its files.
 function Stub:stop()
   self.program:stop()
   self.folder:remove()

@@ -60,7 +60,6 @@ end
 
 function Terminal:type(keys) self.keys:write(keys) end
 
--- Returns the pid of `waba top`.
 function Terminal:pid() return self:shows "\npid=(%d+)\n" end
 
 function Terminal:close()

@@ -17,7 +17,6 @@ local function body_of(exchange)
   end
 end
 
--- Sends a response that describes the request.
 local function describe_request(exchange)
   local body, reason = body_of(exchange)
   exchange:respond(200, { ["x-request"] = exchange.method .. " " .. exchange.target }, body or "(" .. reason .. ")")
@@ -68,7 +67,6 @@ local function statuses_of(bytes)
   return list
 end
 
--- Returns the last body that the server sends.
 local function body_after(bytes) return converse(bytes):match "\r\n\r\n([^\r\n]*)$" end
 
 local HEAD = "POST /a HTTP/1.1\r\nHost: x\r\n"

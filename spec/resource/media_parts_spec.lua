@@ -10,7 +10,6 @@ local process = require "spec.support.process"
 
 local PIECE = 65536
 
--- Returns the pieces of a request body.
 local function pieces_of(body)
   if type(body) == "string" then return { body } end
   local pieces = {}

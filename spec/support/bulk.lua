@@ -43,7 +43,6 @@ function bulk.client(gateway, options)
   return require("waba").client(merged)
 end
 
---- Returns the recipient of the n-th message.
 function bulk.recipient(position) return ("49151%07d"):format(position) end
 
 --- Returns a source of `count` texts. `source.taken()` returns the number of texts that were taken.

@@ -136,10 +136,8 @@ local templates = {
   },
 }
 
---- Returns a copy of one of the templates.
 function cloud_templates.new(name) return copy(assert(templates[name], name)) end
 
---- Returns the names of all templates, sorted.
 function cloud_templates.names()
   local names = {}
   for name in pairs(templates) do names[#names + 1] = name end

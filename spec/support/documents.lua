@@ -2,7 +2,6 @@
 
 local documents = {}
 
---- Returns the text of a file.
 function documents.read(path)
   local file = assert(io.open(path, "rb"))
   local text = file:read "*a"

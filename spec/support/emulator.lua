@@ -179,7 +179,6 @@ function support.with_receiver(emulator, body, options)
   end)
 end
 
---- Waits until a condition holds.
 function support.eventually(condition, seconds)
   local deadline = cqueues.monotime() + (seconds or 5)
   while true do

@@ -15,7 +15,6 @@ end
 ---@param value any  nil, boolean, number, string, or a table of these
 function plain_data.write(value) return (write(value)) end
 
---- Returns the value that `write` wrote.
 function plain_data.read(text) return assert((loadstring or load)("return " .. text))() end
 
 return plain_data

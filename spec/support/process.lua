@@ -23,7 +23,6 @@ process.folder = folder.new
 --- Returns the number of open descriptors of this process.
 function process.descriptors() return math.floor(tonumber(run "ls /proc/$PPID/fd | wc -l")) end
 
---- Returns a free port.
 function process.free_port()
   local listener = assert(require("socket").bind("127.0.0.1", 0))
   local _, port = listener:getsockname()
@@ -31,7 +30,6 @@ function process.free_port()
   return math.floor(tonumber(port))
 end
 
---- Sleeps.
 function process.sleep(seconds) require("socket").sleep(seconds) end
 
 --- Waits until a condition is true. Raises an error after `seconds`.
@@ -50,7 +48,6 @@ function process.wait_for(condition, what, seconds, sleep)
   error("it took too long: " .. what, 2)
 end
 
---- Returns whether a program listens on a port.
 function process.listens(port)
   local client = require("socket").tcp()
   client:settimeout(1)

@@ -116,7 +116,6 @@ function Server:release() return ask(self, "release") end
 
 function Server:forget() return ask(self, "forget") end
 
---- Stops the server process and removes its files.
 function Server:stop()
   if self.input then
     self.control:close()

@@ -104,7 +104,6 @@ end
 
 local function closed() counts.open = counts.open - 1 end
 
--- Closes the connection with a TCP reset.
 local function reset(connection)
   local handle = luasocket.tcp()
   local unused = handle:getfd()

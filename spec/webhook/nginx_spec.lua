@@ -82,7 +82,6 @@ describe("the receiver in nginx", function()
     return ids
   end
 
-  -- Returns the ids of handled events, sorted.
   local function handled() return noted "handled" end
 
   local function wait_for(count)
