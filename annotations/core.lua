@@ -29,15 +29,15 @@ function core.plain(value) end
 --- too large for a double, and more than 1000 levels. Before Lua 5.4.3 also refuses thousands of strings that have the
 --- same hash (hash flooding).
 ---@param json string
----@param lists? table<string, true>  the names of arrays whose objects are in `texts`
+---@param lists? table<string, true>  the names of arrays; `texts` has the JSON text of each object in these arrays
 ---@return any value
----@return table<table, string>|string|nil texts  with `lists`: the JSON text of each object in these arrays, except of a
----        text of 64 KiB or more and of an object inside another such object; after an error: the error text
+---@return table<table, string>|string|nil texts  with `lists`: the JSON texts by object, without texts of 64 KiB or more,
+---        and without objects inside an object that has a text; after an error: the error text
 function core.decode(json, lists) end
 
 --- Creates a function that reads strings from the text of a JSON object without decoding the text. The path
---- `"messages.id"` selects the string `id` in the first object of the array `messages`. A path without a dot selects
---- nothing, and permits a member with this name. The function returns nothing if the text contains numbers, escapes,
+--- `"messages.id"` selects the string `id` in the first object of the array `messages`. A path without a dot permits a
+--- member with this name, whose value is not returned. The function returns nothing if the text contains numbers, escapes,
 --- other names, other types, repeated names or invalid JSON; the caller must then decode the text.
 ---@param ... string  up to 12 paths
 ---@return fun(json: string): ...  the values of the paths with a dot, each a string or nil
@@ -60,7 +60,7 @@ function core.utf8_length(text) end
 ---@return string base64  with padding and without line breaks
 function core.base64(bytes) end
 
---- Percent-encodes all characters except the unreserved ones of RFC 3986.
+--- Percent-encodes all characters except the unreserved characters of RFC 3986.
 ---@param text string
 ---@return string
 function core.percent_encode(text) end
@@ -89,8 +89,8 @@ function core.basic(user, password) end
 --- Converts the value of the header Retry-After, which is a number of seconds or an HTTP date, to seconds. The result is
 --- at most 3600.
 ---@param value string
----@param now? integer|string  the current time: Unix seconds, or the value of the header Date; default, also for an
----        invalid value: the time of this machine
+---@param now? integer|string  the current time: Unix seconds, or the value of the header Date; nil or an invalid value:
+---        the clock of this machine is used
 ---@return number|nil seconds
 function core.retry_after(value, now) end
 
@@ -114,8 +114,8 @@ function core.system_error(number) end
 ---@return number
 function core.random() end
 
---- Sets whether a file is removed when the process exits. The exit of a child process does not remove the file. Each call
---- with true needs its own call with false.
+--- Sets whether a file is removed when the process exits. The exit of a child process does not remove the file. After two
+--- calls with true, the file is kept only after two calls with false.
 ---@param path string
 ---@param remove boolean
 function core.remove_at_exit(path, remove) end

@@ -84,7 +84,7 @@ function engine:pollfd() end
 function engine:events() end
 ---@return number|nil seconds  the seconds after which `engine:pump` must be called even if the descriptor is not readable
 function engine:timeout() end
---- Waits until a socket is ready, the engine has a deadline, `seconds` are over, or a signal arrives.
+--- Waits until a socket is ready, the engine's deadline has passed, `seconds` are over, or a signal arrives.
 ---@param seconds number
 function engine:wait(seconds) end
 --- Continues all transfers as far as possible without waiting.

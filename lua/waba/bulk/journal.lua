@@ -24,7 +24,7 @@ local recipient = require "waba.recipient"
 ---@field sent integer  the number of messages that were sent
 ---@field failed integer  the number of lines "failed"; a later run may have sent some of these messages
 ---@field keys? waba.BulkKeys  only for the campaign with which the journal was opened, and for runs without a campaign
----@field checks? table<integer, string>  the hashes of recipients by position, as for `keys`
+---@field checks? table<integer, string>  the hashes of recipients by position; nil if `keys` is nil
 
 ---@class waba.BulkJournal
 ---@field keys waba.BulkKeys  results of earlier runs of the campaign
@@ -96,8 +96,8 @@ local function read_line(self, line)
     self.uses = line:match("^" .. HEADER .. "(%l+)$")
     return self.uses == "positions" or self.uses == "keys"
   end
-  -- After a power failure, zeros may stand in the place of lines that were not yet on the disk. These lines have results
-  -- only, because a line "begun" is on the disk before its message is sent.
+  -- After a power failure, zeros may replace lines that were not yet on the disk. Only lines with results can be missing,
+  -- because a line "begun" is on the disk before its message is sent.
   if line:find("\0", 1, true) then return true end
   local word, rest = line:match "^(%l+) (.+)$"
   if word == "opened" then
@@ -196,8 +196,8 @@ function journal.open(path, campaign)
   return self
 end
 
---- Makes the lines that begin a run; the next batch is written with them. Returns an error if the first run has identified
---- the messages by keys, and this run by positions, or the reverse.
+--- Makes the lines that begin a run, which are written with the next batch. Returns an error if the first run has
+--- identified the messages by keys, and this run by positions, or the reverse.
 function Journal:name(uses)
   if self.uses and self.uses ~= uses then
     return journal_error(self.path, self.uses == "keys"
@@ -209,8 +209,8 @@ function Journal:name(uses)
   self.uses = uses
 end
 
--- Besides multiples of 1000, the positions whose recipients are compared with the journal. Most of these positions are at
--- the beginning of the source, because two sources usually differ from the first recipient on.
+-- The journal has hashes of the recipients at powers of two and at multiples of 1000. Most powers of two are at the
+-- beginning of the source, where two sources usually differ.
 local POWERS_OF_TWO = {}
 for exponent = 0, 52 do POWERS_OF_TWO[2 ^ exponent] = true end
 

@@ -1,5 +1,5 @@
 -- The state of each key of a bulk run. Keys that are consecutive whole numbers need three bits each, about a megabyte for
--- two million keys. Each other key needs an entry in a table.
+-- two million keys. A key of any other form needs an entry in a table.
 
 local floor = math.floor
 
@@ -19,7 +19,7 @@ local PER_WORD = 17
 local POWERS = {}
 for place = 0, PER_WORD - 1 do POWERS[place] = 8 ^ place end
 
--- The largest number of digits of a key that is stored as a number. A double represents such numbers exactly.
+-- The largest number of digits of a key that is stored as a number. A double represents numbers of 15 digits exactly.
 local MOST_DIGITS = 15
 
 function keys.new()

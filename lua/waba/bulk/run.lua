@@ -85,7 +85,7 @@ function Run:fail(raised)
   self:stop()
 end
 
---- Ends the source, because it has raised an error. `Run:outcome` raises the error after the queue was sent.
+--- Ends reading the source, which has raised an error. `Run:outcome` raises the error after the queue was sent.
 function Run:end_source(raised)
   self.raised = self.raised or { value = raised }
   self.is_exhausted = true

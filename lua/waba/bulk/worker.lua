@@ -68,8 +68,8 @@ local function options_of(run, worker)
   return worker.options
 end
 
--- Returns whether the item must not be sent, because its recipient wants no marketing messages, or because this can't be
--- determined. Reports the reason.
+-- Returns whether the item must not be sent, because its recipient wants no marketing messages, or because the receiver's
+-- store can't be read. Reports the reason.
 local function is_suppressed(run, item)
   local is_allowed, err = source_reader.check(run, item)
   if is_allowed then return false end

@@ -1,6 +1,6 @@
--- Sends the messages to one recipient in order. Each message waits until the previous message was accepted, or until it
--- was delivered if the option `ordered` names a source of statuses. The timeout of a message limits how long the next
--- message waits for it.
+-- Sends the messages to one recipient in order. Each message waits until the previous message was accepted, or, if the
+-- option `ordered` names a source of statuses, until the previous message was delivered. The timeout of a message limits
+-- how long the next message waits.
 
 local core = require "waba.core"
 local errors = require "waba.errors"

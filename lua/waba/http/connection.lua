@@ -38,7 +38,7 @@ end
 ---@return waba.http.Connection
 function connection.new(socket, budget)
   socket:onerror(onerror)
-  socket:setvbuf("full", math.huge) -- written bytes are buffered until `flush` below sends them
+  socket:setvbuf("full", math.huge) -- the method `flush` of the socket sends the written bytes
   socket:setmode("bf", "bf")
   local _, address = socket:peername()
   address = address and tostring(address)

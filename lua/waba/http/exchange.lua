@@ -4,7 +4,7 @@ local core = require "waba.core"
 
 local exchange = {}
 
--- The largest number of bytes in a request's head, in the size line of a chunk, and in the trailers; the largest
+-- The largest numbers of bytes in a request's head, in the size line of a chunk and in the trailers, and the largest
 -- number of header lines.
 local MAX_HEAD, MAX_CHUNK_LINE, MAX_TRAILERS, MAX_LINES = 16 * 1024, 256, 8 * 1024, 100
 -- The largest number of bytes of a request that are read and discarded after its response was sent.

@@ -113,8 +113,8 @@ function loop.task() end
 ---@param task waba.LoopTask
 ---@return boolean
 function loop.is_alive(task) end
---- Waits until the engine has work or a deadline, until the seconds are over, or until `wake(task)` is called. Meanwhile
---- other coroutines run.
+--- Waits until the engine has work, the engine's deadline has passed, the seconds are over, or `wake(task)` is called.
+--- Other coroutines run during the wait.
 ---@param task waba.LoopTask|nil  nil: the whole program waits
 ---@param engine waba.Engine
 ---@param seconds number

@@ -15,8 +15,8 @@ Timer.__index = Timer
 local ngx_timer = {}
 
 local PAUSE = 1 -- seconds until the work is called again after an error
--- Every WATCH seconds `watch` searches for timers that nginx has dropped, which are those that are more than LATE seconds
--- late.
+-- Every WATCH seconds `watch` searches for timers that nginx has dropped. A timer counts as dropped if it is more than
+-- LATE seconds late.
 local WATCH, LATE = 1, 1
 
 --- Seconds after which a timer is replaced, because nginx frees the memory of a running timer only at its end.

@@ -14,8 +14,8 @@ local unpack = table.unpack or unpack -- luacheck: ignore 143
 local task_group = {}
 
 ---@class waba.TaskGroup
----@field start fun(self: waba.TaskGroup, fn: function)  starts a coroutine; only the owner of the group may call `start`.
----        The event loop handles an error of the coroutine
+---@field start fun(self: waba.TaskGroup, fn: function)  starts a coroutine, whose errors the event loop handles; only
+---        the owner of the group may call `start`
 local TaskGroup = { __name = "waba.TaskGroup" }
 TaskGroup.__index = TaskGroup
 
@@ -61,7 +61,7 @@ local function new_group(name, transport)
   }, TaskGroup)
 end
 
--- Waits until `TaskGroup:run` sets another function. Returns false if there is none after IDLE seconds.
+-- Waits until `TaskGroup:run` sets another function. Returns false if no function was set within IDLE seconds.
 local function wait_for_function(group, worker)
   if group.is_closed then return false end
   worker.waiter = worker.waiter or new_waiter(group.name, group.transport)
