@@ -331,8 +331,7 @@ local nginx = {}
 ---@field request_seconds? number  seconds in which a complete request must arrive; default: 30
 ---@field idle_seconds? number  seconds after which a connection without a request is closed; default: 60
 
---- How often a failed event is handled again. The pause doubles after each failure. A random part of up to half is
---- subtracted.
+--- The attempts to handle an event. The pause doubles after each failure. A random part of up to half is subtracted.
 ---@class waba.InboxRetry
 ---@field attempts? integer  the number of attempts after which an event becomes a dead letter; default: 8
 ---@field base? number  the pause before the second attempt, in seconds; default: 1

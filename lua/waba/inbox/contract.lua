@@ -37,8 +37,7 @@ local inbox = {}
 --- Stores a batch of events.
 ---@param events waba.Event[]
 ---@param sources? table<integer, string>  for some events, by index: the JSON text from which `event.raw` was decoded
----@param taking? { done: waba.Event[], n: integer, lease: number? }  the arguments of an `exchange` in the same call of
----        the store
+---@param taking? { done: waba.Event[], n: integer, lease: number? }  the arguments of an `exchange`
 ---@return integer|nil stored  the number of events that are not duplicates; nil: no event was stored
 ---@return waba.Error|waba.Event[]|nil err  an error of kind "unavailable"; with `taking`: the events of the `exchange`
 ---@return number|false|nil due  with `taking`: the result `due` of the `exchange`

@@ -19,9 +19,8 @@ local function is_next(event, other)
   return other ~= nil and can_join(other) and other.from == event.from and other.from_user_id == event.from_user_id
 end
 
---- Joins a taken message with later messages that were stored at most `seconds` seconds after each other. Returns the
---- last message, whose field `messages` has all messages. Returns nil and a number of seconds if another message may
---- come.
+--- Joins a taken message with later messages that were stored within `seconds` seconds after each other. Returns the
+--- last message, with all messages in `messages`. Returns nil and a number of seconds if another message may come.
 function gather.join(store, lease, event, read, seconds)
   if event.kind ~= "message" then return event end
   local messages, following = { copy(event) }, {}

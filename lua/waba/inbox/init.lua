@@ -17,8 +17,7 @@ local MEMORY = option.with(inbox.OPTIONS, {
                                         -- that each worker recognises duplicates of events of all workers
 })
 
---- Makes an inbox in the memory of this process, for scripts, tests and small bots. The events are lost when the
---- process ends.
+--- Makes an inbox in memory, for scripts, tests and small bots. The events are lost when the process ends.
 ---@param options? waba.MemoryInboxOptions
 ---@return waba.Inbox
 function backends.memory(options)

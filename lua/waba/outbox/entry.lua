@@ -138,8 +138,7 @@ function entries.encode(entry, body)
   return head .. "\n" .. body
 end
 
---- Converts the results of `entries.read` to a `waba.StoreEntry`. Returns nil and an error if the entry has no JSON
---- form.
+--- Converts the results of `entries.read` to a `waba.StoreEntry`; or returns nil and an error.
 function entries.for_store(entry, content)
   local body, message, path = core.encode(content)
   if body then body, message, path = entries.encode(entry, body) end

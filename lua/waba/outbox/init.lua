@@ -14,8 +14,7 @@ local MEMORY = option.with(outbox.OPTIONS, {
   keep = { "number>0", 86400 },      -- the seconds for which states and keys are kept after an entry is finished
 })
 
---- Makes an outbox in the memory of this process, for scripts, tests and small bots. The entries are lost when the
---- process ends.
+--- Makes an outbox in memory, for scripts, tests and small bots. The entries are lost when the process ends.
 ---@param options? waba.MemoryOutboxOptions
 ---@return waba.Outbox
 function backends.memory(options)

@@ -1,5 +1,4 @@
--- An outbox over a store (store/contract.lua). The store has the entries without a result, and the records that
--- outbox/states.lua describes.
+-- An outbox over a store (store/contract.lua). outbox/states.lua describes the records of the store.
 
 local entries = require "waba.outbox.entry"
 local errors = require "waba.errors"
@@ -102,11 +101,10 @@ end
 
 --- Stores a message, or all messages of a list. If one message is invalid, no message is stored.
 ---@param entry waba.OutboxEntry|waba.OutboxEntry[]
----@return string|string[]|nil id  the id of the entry, or a list of ids. If the key is recorded, the id of the first
----        entry with this key
+---@return string|string[]|nil id  the id of the entry, or a list of ids. If the key is recorded, the id of its first
+---        entry
 ---@return waba.Error? err  kind "invalid": the message is invalid, or its key was used for another message; kind
----        "unavailable": the store can't be reached, or is full. For a list, the field `index` is the index of the
----        message
+---        "unavailable": the store can't be reached, or is full. `index` is the index of the message in a list
 function Outbox:put(entry)
   if type(entry) ~= "table" then error("outbox:put: an entry must be a table, not a " .. type(entry), 2) end
   local is_list = entry[1] ~= nil or type(next(entry)) ~= "string"

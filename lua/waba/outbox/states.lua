@@ -88,8 +88,7 @@ end
 ---@field key string?
 ---@field message_id string?  the platform's id of the message, if the id is known
 ---@field wa_id string?
----@field error waba.Error?   in state "failed" or "uncertain": the error of the message; in state "waiting": the error
----        of the last attempt
+---@field error waba.Error?   the error of the message; in state "waiting": the error of the last attempt
 ---@field resent boolean?     true: a sender has sent the message again because of its option `resend`
 ---@field times table<string, number>  the Unix seconds at which the entry reached each state, by the name of the state;
 ---        also `stored`, and `at` if the entry was put with `at`
@@ -137,8 +136,7 @@ function Outbox:cancel(id)
   return count and true, refusal
 end
 
---- Records a status, which proves that the platform has accepted the message. The status of a message that is not in
---- the outbox has no effect.
+--- Records a status, which proves that the platform has accepted the message. Other statuses have no effect.
 ---@param event waba.Event
 ---@return true|nil
 ---@return waba.Error? err  kind "unavailable"
@@ -190,8 +188,7 @@ end
 -- The states of finished entries.
 local FINAL = { "sent", "failed", "uncertain", "cancelled" }
 
---- Counts the results of the entries that were put with the same `campaign`. Later statuses of the messages do not
---- change the counts.
+--- Counts the results of the entries that were put with the same `campaign`. Later statuses are not counted.
 ---@param name string
 ---@return { sent: integer, failed: integer, uncertain: integer, cancelled: integer }|nil counts
 ---@return waba.Error? err

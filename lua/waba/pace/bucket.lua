@@ -18,9 +18,9 @@ local LATE_PART, LATE = 0.25, 0.1
 -- The number of batches of the burst that only replies may use.
 local HEADROOM = 2
 
---- Times in seconds. While one coroutine calls the store, other coroutines check every STEP seconds whether the reply
---- has arrived. After LOST seconds the calling coroutine counts as ended. SOON is the shortest wait. Pauses are read
---- again after FRESH seconds.
+--- Times in seconds. While one coroutine calls the store, other coroutines check for the reply every STEP seconds.
+--- After LOST seconds the calling coroutine counts as ended. SOON is the shortest wait. Pauses are read again after
+--- FRESH seconds.
 bucket.STEP, bucket.LOST, bucket.SOON, bucket.FRESH = 0.01, 3, 0.001, 0.9
 
 local STEP, LOST, SOON, FRESH = bucket.STEP, bucket.LOST, bucket.SOON, bucket.FRESH

@@ -1,5 +1,5 @@
--- Makes the change of the store for the result of an entry. The entry is finished, waits for a status, or is tried
--- again later.
+-- Makes the change of the store for the result of an entry: the entry is finished, waits for a status, or waits for a
+-- retry.
 
 local core = require "waba.core"
 local coroutines = require "waba.coroutines"
@@ -56,8 +56,7 @@ function results.finish_as(self, held, name, err)
   return finish(self, held, state_of(held, name, { error = entries.plain_error(err) }), nil, err)
 end
 
---- Lets an entry wait for a status that proves that its message was accepted; without such statuses, finishes the
---- entry.
+--- Lets an entry wait for a status of its message. If statuses do not have the id of the entry, finishes the entry.
 function results.await_status(self, held, err)
   local entry = held.entry
   if not held.is_traced then return results.finish_as(self, held, "uncertain", err) end

@@ -1,5 +1,4 @@
--- Stores the changes of several entries in one call of the store. The first coroutine waits for changes of other
--- coroutines.
+-- Stores the changes of several entries in one call of the store. The first coroutine waits for more changes.
 
 local coroutines = require "waba.coroutines"
 local errors = require "waba.errors"

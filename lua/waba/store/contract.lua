@@ -92,8 +92,7 @@
 ---@field hasten fun(self, id: string): true|nil  makes an entry due that waits for its time `at` or `later`
 ---@field revive fun(self, rows: waba.StoreRow[]): integer|nil  returns dead letters to the queue, behind the waiting
 ---        entries of their conversations; returns their number
----@field drop fun(self, rows: waba.StoreRow[]): integer|nil  removes entries and dead letters that are not taken;
----        returns their number
+---@field drop fun(self, rows: waba.StoreRow[]): integer|nil  removes entries that are not taken; returns the number
 ---@field get fun(self, name: string): string|nil  returns the value of a record
 ---@field get_all fun(self, names: string[]): table<string, string>|nil  returns the values of existing records, by name
 ---@field close fun(self)   releases the resources of the store
@@ -102,8 +101,7 @@ local store = {}
 --- Stores entries and records.
 ---@param entries waba.StoreEntry[]
 ---@param records? waba.StoreRecord[]
----@param taking? { n: integer, seconds: number, changes: waba.StoreChange[] }  the arguments of a `take` in the same
----        transaction
+---@param taking? { n: integer, seconds: number, changes: waba.StoreChange[] }  the arguments of a `take`
 ---@return integer|nil|false stored  the number of stored entries; false: `same` has prevented that entries are stored
 ---@return waba.Error|waba.StoreLease[]|integer|nil  if `stored` is false: the index of the entry whose recorded value
 ---        differs; if `stored` is an integer and `taking` is set: the leases of `take`

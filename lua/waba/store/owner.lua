@@ -12,8 +12,7 @@ local function read(path)
   return text
 end
 
--- Returns the id of a process and its start time in ticks since boot, joined by a dot. Returns nil if the process has
--- ended or is a zombie.
+-- Returns the id of a process and its start time in ticks since boot, joined by a dot; nil if the process has ended.
 local function identity(process)
   local text = read("/proc/" .. process .. "/stat")
   if not text then return nil end
@@ -24,8 +23,7 @@ local function identity(process)
   end
 end
 
--- Returns a name for the present boot and the container, in which process 1 has its own identity; nil without access to
--- /proc.
+-- Returns a name for the present boot and the container, by the identity of process 1; nil without access to /proc.
 local function machine()
   local boot, first = read "/proc/sys/kernel/random/boot_id", identity "1"
   return boot and first and boot:match "^%x+" .. "." .. first

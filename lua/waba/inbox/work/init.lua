@@ -158,8 +158,7 @@ local function run_alone(self, stop)
 end
 
 --- Takes events and runs their handlers until no event is due and all handlers have ended. With `forever`, runs until
---- `stop` returns true and all handlers have ended. Several coroutines may call this function. Their handlers share
---- `concurrency`.
+--- `stop` returns true and all handlers have ended. Several coroutines that call `run` share `concurrency`.
 ---@param stop? fun(): boolean  default: the option `stop`
 ---@return true|nil ok
 ---@return waba.Error? err  the inbox can't be read; kind "invalid": the caller can't wait

@@ -117,8 +117,7 @@ local function wanted(self)
   return min(self.batch, self.concurrency - self.active + self.ahead) - #self.queue
 end
 
---- Stores events as the inbox's `put` does. If handlers are free, the call of the store also acknowledges and takes
---- events.
+--- Stores events as the inbox's `put` does. If handlers are free, the same call takes events.
 function leases:put(events, sources)
   local n = next(self.groups) and results.can_exchange(self) and wanted(self) or 0
   if n < 1 then

@@ -15,8 +15,7 @@ local function defer(self, conversation, change)
   conversations.append(self, entry)
 end
 
--- Makes one change. Returns whether the lease was valid. With `done = "always"`, also returns whether the entry
--- existed.
+-- Makes one change. Returns whether the lease was valid. With `done = "always"`, also whether the entry existed.
 local function make_change(self, change)
   local entry = change.lease.item
   local conversation = entry.conversation

@@ -64,8 +64,7 @@ local function make_ready(self, conversation)
   list[list.last] = conversation
 end
 
--- Returns the conversation with a name, and creates the conversation if it does not exist. A table with all fields
--- costs less than a table that grows.
+-- Returns or creates the conversation with a name. The new table has all fields, because a table that grows costs more.
 local function conversation_of(self, name, bulk)
   local conversation = name and self.conversations[name]
   if conversation then return conversation end

@@ -124,8 +124,7 @@ local function is_not_serving(message)
   return false
 end
 
--- Returns the replies. After an error, returns nil, an error text, whether another attempt may succeed, and the cluster
--- node that has the keys.
+-- Returns the replies; or nil, an error text, whether another attempt may succeed, and the cluster node with the keys.
 local function attempt(opener, commands)
   local socket, was_kept
   local ok, replies = pcall(function()
@@ -147,8 +146,7 @@ local function attempt(opener, commands)
   return replies
 end
 
--- Returns the address of a cluster node from a text such as "10.0.0.1:7000". Without a host, the node has the host of
--- `address`.
+-- Returns the address of a cluster node such as "10.0.0.1:7000". The default host is that of `address`.
 local function node_of(address, place)
   local node, host, port = { is_node = true }, place:match "^(.*):(%d+)$"
   for name, value in pairs(address) do node[name] = value end
@@ -186,8 +184,7 @@ end
 function redis_connection.new(settings, name, level)
   local address = {}
   for option in pairs(redis_connection.OPTIONS) do address[option] = settings[option] end
-  -- `openers` has an opener for each cluster node, and for "", the configured address. `places` has the node of each
-  -- tag.
+  -- `openers` has openers of cluster nodes, and of "", the configured address. `places` has the node of each tag.
   local openers, places, connection = {}, {}, {}
 
   local function opener_of(place)

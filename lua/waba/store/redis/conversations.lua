@@ -7,8 +7,8 @@ local script = require "waba.store.redis.script"
 
 local conversations = {}
 
---- Lua code of scripts: `name_store` returns the `waba.NameStore` of a Redis store. The name of a queue ends with a
---- lane and a root.
+--- Lua code of scripts, with the `waba.NameStore` of a Redis store. The name of a queue consists of its lane and its
+--- root.
 conversations.NAMES = names.CODE .. [[
 local function is_begun(queue)
   return call("HEXISTS", key "tries", queue) == 1

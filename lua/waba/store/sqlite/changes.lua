@@ -38,8 +38,7 @@ changes.MARK = MARK
 
 function changes.is_marked(token) return token ~= nil and token:sub(-1) == MARK or nil end
 
--- Makes one change. Returns whether the lease was valid. With `done = "always"`, also returns whether the entry
--- existed.
+-- Makes one change. Returns whether the lease was valid. With `done = "always"`, also whether the entry existed.
 local function settle(self, change, now)
   local database, seq, token = self.database, change.lease.seq, change.lease.token
   local before = change.lease.was_marked and MARK or nil

@@ -104,8 +104,7 @@ function Connection:now()
   return now
 end
 
---- Runs a pragma and returns the first column of its first row. Some pragmas only have an effect when they are
---- prepared.
+--- Runs a pragma in a new statement, which some pragmas need, and returns the first column of the first row.
 function Connection:pragma(text)
   local sql = "PRAGMA " .. text
   local value = self:value(sql)
