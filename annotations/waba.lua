@@ -553,7 +553,7 @@ local nginx = {}
 ---@field name_or_content? string  Cloud: selects templates whose name or text contains this text
 ---@field quality_score? string  Cloud: the quality: "GREEN", "YELLOW", "RED", "UNKNOWN"
 
---- Filters of templates, and a page.
+--- Filters of templates, and the selection of a page.
 ---@class waba.TemplateQuery : waba.TemplateFilter
 ---@field offset? integer  On-Premise: the position of the first template; the first position is 0
 ---@field after? string  Cloud: selects the page after this cursor
@@ -569,18 +569,18 @@ local nginx = {}
 ---@field components? table[]  in the platform's form; replace all stored components
 ---@field allow_category_change? boolean  true: the platform may change a wrong category instead of rejecting the template
 ---@field parameter_format? string  Cloud: "POSITIONAL", the default of the platform, or "NAMED"
----@field sub_category? string  Cloud
----@field display_format? string  Cloud
+---@field sub_category? string  Cloud hosting only
+---@field display_format? string  Cloud hosting only
 ---@field message_send_ttl_seconds? integer  Cloud: seconds for which WhatsApp tries to deliver a message
 ---@field cta_url_link_tracking_opted_out? boolean  Cloud: true: WhatsApp does not count taps on the template's links
----@field optimization_spec? table  Cloud
+---@field optimization_spec? table  Cloud hosting only
 
 --- A template to create. Either `components` or `library_template_name` is required.
 ---@class waba.NewTemplate : waba.TemplateEdit
 ---@field name string  required: lower-case letters, digits and underscores
 ---@field language string  required: "de", "en_US"
 ---@field category "AUTHENTICATION"|"MARKETING"|"UTILITY"  required
----@field send_type? string  Cloud
+---@field send_type? string  Cloud hosting only
 ---@field is_primary_device_delivery_only? boolean  Cloud: true: only the customer's phone gets messages, not linked devices
 ---@field library_template_name? string  Cloud: the library template whose content the new template has
 ---@field library_template_body_inputs? table  Cloud: values for the placeholders in the library template's body
@@ -600,7 +600,7 @@ local nginx = {}
 ---@field name? string
 ---@field limit? integer  number of templates in one page
 
---- Filters of the library, and a page.
+--- The filters of the library, and the selection of a page.
 ---@class waba.LibraryQuery : waba.LibraryFilter
 ---@field after? string  selects the page after this cursor
 ---@field before? string  selects the page before this cursor

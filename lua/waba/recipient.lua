@@ -103,7 +103,7 @@ end
 --- Reads a recipient in every form that `client:send` accepts.
 ---@param to string|number|{ user_id: string }|{ group_id: string }
 ---@return string|nil address  digits, a business-scoped user id, or the id of a group; nil for an invalid recipient
----@return nil|"user"|"group"|waba.Error form  nil for a phone number; the error of kind "invalid" without `address`
+---@return nil|"user"|"group"|waba.Error form  nil for a phone number; the error, of kind "invalid", if `address` is nil
 function recipient.read(to)
   if is_number(to, LEAST, MOST) then return to end
   if type(to) == "table" then return read_table(to) end

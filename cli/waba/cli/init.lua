@@ -102,8 +102,8 @@ local function command_in(arguments)
   end
 end
 
--- Loads only the subcommand of `command_in`, because loading all is slow. If the parser fails, loads all subcommands: the
--- argument that `command_in` found may be the value of an option.
+-- Loads only the subcommand of `command_in`, because loading all is slow. If the parser fails, loads all subcommands,
+-- because the argument that `command_in` found may be the value of an option.
 local function parse_quickly(arguments)
   local name = command_in(arguments)
   if name == "send" then arguments = require("waba.cli.commands.send").prepare(arguments) end

@@ -56,7 +56,7 @@ local function assign(ctx, args, names)
     for name in (args.body .. ","):gmatch "%s*([^,]-)%s*," do
       columns.body[#columns.body + 1] = column(name, "--body")
     end
-  elseif #columns.named == 0 then -- the columns without another use
+  elseif #columns.named == 0 then -- each column without another use is a parameter
     for _, name in ipairs(names) do
       if name ~= "" and not used[name] then columns.body[#columns.body + 1] = name end
     end

@@ -11,10 +11,9 @@ local requests = {}
 
 local OLD_MEDIA = "files stored by On-Premise hosting must be uploaded again"
 
--- For each On-Premise endpoint, the difference to the endpoint of Cloud hosting:
--- to: the name of the Cloud endpoint, if the name differs. change: the description for the report. query, body: functions
--- that return the Cloud query and the Cloud body, from the values in the On-Premise path and the On-Premise body. check: a
--- function that checks the Cloud body.
+-- The differences between the endpoints of both hostings, by the name of the On-Premise endpoint. `to` is the name of the
+-- Cloud endpoint, if the name differs. `change` is the description for the report. `query` and `body` create the Cloud query
+-- and the Cloud body from the values in the On-Premise path and the On-Premise body. `check` checks the Cloud body.
 local known = {
   mark_read = {
     change = "the id moves into the body; ids from before the move are unknown on Cloud hosting",

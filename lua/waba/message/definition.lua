@@ -14,8 +14,8 @@ definition.HEADERS = {
 }
 
 -- The types of buttons that have a value. A URL button has a value only if its URL has a placeholder.
--- field: the field of waba.TemplateButton with the value. sub_type: the sub_type of the button's component, if it is not
--- the type of the button in lower case. default: the value that `filling.fill` uses if the caller passes none.
+-- `field` is the field of waba.TemplateButton with the value. `sub_type` is the sub_type of the button's component, if the
+-- sub_type is not the button's type in lower case. `default` is the value of `filling.fill` for a missing value.
 definition.BUTTONS = {
   QUICK_REPLY = { field = "payload", optional = true },
   URL = { field = "url" },

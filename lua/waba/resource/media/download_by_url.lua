@@ -13,11 +13,12 @@ local by_url = {}
 -- (cloud.md, section 7.4). The client stops after 15 failed requests, because other programs may use the same key.
 local MOST, WINDOW = 15, 3600
 
--- Creates a record of failed requests. All times are values of `core.clock`.
--- times: the times of the last MOST failed requests, a ring buffer. next: the position of the next entry in `times`.
--- blocked_until: the time at which the gateway's block of the key ends.
+-- Creates a record of failed requests. All times in the record are values of `core.clock`.
 function by_url.new_block()
-  return { times = {}, next = 1, blocked_until = -math.huge }
+  return {
+    times = {}, next = 1, -- a ring buffer of the times of failed requests, and the position of the next time
+    blocked_until = -math.huge, -- the end of the gateway's block of the key
+  }
 end
 
 local function record(block, err)

@@ -37,7 +37,7 @@ local EACH_OPTIONS = {
   quality_score = "string",     -- Cloud: the quality: "GREEN", "YELLOW", "RED", "UNKNOWN"
 }
 
---- Filters of templates, and a page.
+--- Filters of templates, and the selection of a page.
 ---@options waba.TemplateQuery : waba.TemplateFilter
 local PAGE_OPTIONS = option.with(EACH_OPTIONS, {
   offset = "integer",           -- On-Premise: the position of the first template; the first position is 0
@@ -168,11 +168,11 @@ local EDIT_OPTIONS = {
   allow_category_change = "boolean",               -- true: the platform may change a wrong category instead of rejecting
                                                    -- the template
   parameter_format = "string",                     -- Cloud: "POSITIONAL", the default of the platform, or "NAMED"
-  sub_category = "string",                         -- Cloud
-  display_format = "string",                       -- Cloud
+  sub_category = "string",                         -- Cloud hosting only
+  display_format = "string",                       -- Cloud hosting only
   message_send_ttl_seconds = "integer",            -- Cloud: seconds for which WhatsApp tries to deliver a message
   cta_url_link_tracking_opted_out = "boolean",     -- Cloud: true: WhatsApp does not count taps on the template's links
-  optimization_spec = "table",                     -- Cloud
+  optimization_spec = "table",                     -- Cloud hosting only
 }
 
 --- A template to create. Either `components` or `library_template_name` is required.
@@ -181,7 +181,7 @@ local CREATE_OPTIONS = option.with(EDIT_OPTIONS, {
   name = "string",                                 -- required: lower-case letters, digits and underscores
   language = "string",                             -- required: "de", "en_US"
   category = '"AUTHENTICATION"|"MARKETING"|"UTILITY"', -- required
-  send_type = "string",                            -- Cloud
+  send_type = "string",                            -- Cloud hosting only
   is_primary_device_delivery_only = "boolean",     -- Cloud: true: only the customer's phone gets messages, not linked
                                                    -- devices
   library_template_name = "string",                -- Cloud: the library template whose content the new template has

@@ -22,7 +22,7 @@ local EACH_OPTIONS = {
   limit = "integer",   -- number of templates in one page
 }
 
---- Filters of the library, and a page.
+--- The filters of the library, and the selection of a page.
 ---@options waba.LibraryQuery : waba.LibraryFilter
 local PAGE_OPTIONS = option.with(EACH_OPTIONS, {
   after = "string",    -- selects the page after this cursor
