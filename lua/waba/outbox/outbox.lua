@@ -39,8 +39,6 @@ local SPARE = 8
 -- The seconds for which the store keeps the key of an entry that is not finished: without limit.
 local UNTIL_FINISHED = 1e10
 
--- Putting -----------------------------------------------------------------------------------------
-
 local function at_index(err, index)
   err.index = index
   return err
@@ -113,8 +111,6 @@ function Outbox:put(entry)
   if err then err.index = nil end
   return ids and ids[1], err
 end
-
--- Dead letters ------------------------------------------------------------------------------------
 
 --- A filter for dead letters. A filter without fields selects all dead letters.
 ---@options waba.OutboxFilter

@@ -20,10 +20,8 @@ local Shared = {}
 Shared.__index = Shared
 Shared.__name = "waba.SharedLimiters"
 
----@param store waba.PaceStore
----@param identity string  a hash of the API key. The store gets only the first half of the hash, because the whole hash
----        allows to compute the hashes that identify recipients
----@param rates waba.PaceOptions
+--- `identity` is a hash of the API key. The store gets only the first half of this hash, because the whole hash allows
+--- to compute the hashes that identify recipients.
 ---@return waba.SharedLimiters
 function limiters.new(store, identity, rates)
   return setmetatable({

@@ -27,10 +27,7 @@ local Store = {}
 Store.__index = Store
 Store.__name = "waba.PaceStore"
 
---- Runs a command for an API key. Returns the reply; nil if the store can't be reached.
----@param name string  a hash of the API key
----@param words (string|number)[]
----@return any[]|nil
+--- Runs a command for the API key with the hash `name`. Returns the reply; nil if the store can't be reached.
 function Store:run(name, words)
   local started = self.clock()
   local reply, message = self.execute(name, words)

@@ -49,8 +49,6 @@ local OPTIONS = {
 -- An entry that was taken more than this number of seconds ago has waited in this process.
 local MOMENT = 0.05
 
--- Sending -----------------------------------------------------------------------------------------
-
 local function lease_lost()
   return errors.new {
     kind = "timeout", path = "lease",
@@ -162,8 +160,6 @@ local function with_client(self, held, fn)
   return result, err
 end
 
--- Entries that were taken before ------------------------------------------------------------------
-
 local function died()
   return errors.new {
     kind = "cancelled", maybe_sent = true, message = "a sender ended before the response to this message",
@@ -204,8 +200,6 @@ local function process(self, held)
   if held.was_marked or held.entry.is_uncertain then return continue(self, held) end
   return with_client(self, held, deliver)
 end
-
--- The sender --------------------------------------------------------------------------------------
 
 ---@options waba.SenderWorkOptions : waba.WorkOptions
 local WORK_OPTIONS = option.with(work.OPTIONS, {

@@ -56,11 +56,7 @@ local function has_leader(self)
   return self.leader and not coroutines.is_dead(self.leader)
 end
 
---- Stores a change, and waits until the store has made the change.
----@param change waba.StoreChange
----@param to_disk? boolean  the argument of `store:settle`
----@return true|nil
----@return waba.Error? err  kind "unavailable"
+--- Stores a `waba.StoreChange`, and waits until the store has made the change. Returns true; or nil and an error.
 function Writer:write(change, to_disk)
   local item = { change = change, to_disk = to_disk }
   self.pending[#self.pending + 1] = item
@@ -76,8 +72,6 @@ function Writer:write(change, to_disk)
   return nil, item.err
 end
 
----@param store waba.Store
----@param transport waba.Transport|nil  its methods suspend coroutines
 ---@return waba.SenderWriter
 function writer.new(store, transport)
   return setmetatable({ store = store, transport = transport, pending = {}, active = 0 }, Writer)

@@ -17,7 +17,7 @@
 --   the machine.
 -- - A method that can't reach the store returns nil and a `waba.Error` of kind "unavailable".
 
---- The settings of every store.
+--- The settings of a store. SQLite: also the fields of `waba.SqliteFile`; Redis: also the fields of `waba.RedisAddress`.
 ---@class waba.StoreSettings
 ---@field attempts integer  the number of leases after which an entry becomes a dead letter
 ---@field remember number   the number of seconds for which `put` records the keys of entries
@@ -26,6 +26,9 @@
 ---@field name string       the public function that makes the store, for messages about its options
 ---@field max? integer      memory: the largest number of entries that wait
 ---@field seen? table       memory: a table or a shared dictionary of nginx in which `put` records the keys of entries
+---@field sync? boolean     SQLite: true: `put` returns after the entries are written to the disk
+---@field application? integer  SQLite: the `PRAGMA application_id` of the file; default: 0
+---@field prefix? string    Redis: the prefix of all keys; a part in braces keeps the keys on one node of a cluster
 
 ---@class waba.StoreEntry
 ---@field body any          a string; in memory any value

@@ -40,11 +40,7 @@ work.OPTIONS = {
 
 local function never() return false end
 
----@class waba.WorkSettings : waba.WorkOptions
----@field log? fun(text: string)  called with errors that are not returned to the caller
-
----@param receiver waba.Receiver
----@param settings waba.WorkSettings
+--- `settings` is a `waba.WorkOptions`. The function `settings.log` is called with errors that `run` does not return.
 ---@return waba.Work
 function work.new(receiver, settings)
   return setmetatable({

@@ -9,7 +9,6 @@ local records = {}
 -- The time at which the present call of the store began. Each call reads the clock once, which LuaJIT can't compile.
 local now = clock()
 
---- Reads the clock at the beginning of a call of the store.
 function records.begin()
   now = clock()
   return now

@@ -13,11 +13,8 @@ Redis.close = script.close
 
 local redis = {}
 
----@class waba.RedisStoreSettings : waba.StoreSettings, waba.RedisAddress
----@field prefix string  the prefix of all keys; a part in braces keeps the keys on one node of a cluster
-
 --- Makes a store in Redis. The store connects at its first use.
----@param settings waba.RedisStoreSettings
+---@param settings waba.StoreSettings
 ---@return waba.RedisStore
 function redis.new(settings)
   local store = setmetatable({

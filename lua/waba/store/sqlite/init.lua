@@ -14,13 +14,9 @@ function Sqlite:close() self.database:close() end
 
 local sqlite = {}
 
----@class waba.SqliteStoreSettings : waba.StoreSettings, waba.SqliteFile
----@field sync boolean           true: `put` returns after the entries are written to the disk
----@field application? integer   the `PRAGMA application_id` of the file; default: 0
-
 --- Makes a store in a file. The store opens the file at its first use, so the process may fork before. Raises an error
 --- at the caller of the function `settings.name` if the file can't be used or the driver is not installed.
----@param settings waba.SqliteStoreSettings
+---@param settings waba.StoreSettings
 ---@return waba.SqliteStore
 function sqlite.new(settings)
   if not settings.file then error(settings.name .. ": option file is required", 3) end
