@@ -350,7 +350,7 @@ local nginx = {}
 ---@field remember? number  the seconds for which duplicates are recognised. The gateway repeats a webhook for 1 day on On-Premise hosting, and for 7 days on Cloud hosting; default: 7 * 86400
 
 ---@class waba.MemoryInboxOptions : waba.InboxOptions
----@field remember? number  the seconds for which duplicates are recognised. The keys of all events of these seconds are in memory; default: 2 * 86400
+---@field remember? number  the seconds for which duplicates are recognised; more seconds use more memory; default: 2 * 86400
 ---@field max? integer  the largest number of waiting events; `put` refuses further events; default: 100000
 ---@field seen? table|userdata  a shared dictionary of nginx (`ngx.shared.name`) for the keys of events, so that each worker recognises duplicates of events of all workers
 
@@ -380,7 +380,7 @@ local nginx = {}
 ---@class waba.OutboxEntry
 ---@field to string|integer|table  required: the recipient, as in `client:send`
 ---@field message table  required: a message, as builders return it
----@field number? string|integer  the business number or its phone_number_id, by which a sender with several clients selects the client
+---@field number? string|integer  the business number or its phone_number_id, by which a sender selects the client
 ---@field key? string|integer  the outbox stores only one message with this key and number
 ---@field at? number  Unix seconds; the message is not sent before this time
 ---@field bulk? boolean  true: the message is sent after all entries without `bulk`
@@ -430,7 +430,7 @@ local nginx = {}
 
 ---@class waba.RedisPaceOptions : waba.PaceStoreOptions, waba.RedisAddress
 ---@field prefix? string  the prefix of all keys, before a colon and a hash of the API key in braces; default: "waba:pace"
----@field timeout? number  the longest time to connect, and for each call, in seconds. Outside nginx, a call blocks the process; default: 0.5
+---@field timeout? number  seconds to connect, and for each call; outside nginx, a call blocks the process; default: 0.5
 
 ---@class waba.SharedDictPaceOptions : waba.PaceStoreOptions
 ---@field name string  required: the name of the dictionary in the directive lua_shared_dict of nginx

@@ -10,8 +10,7 @@ local backends = {}
 
 ---@options waba.MemoryInboxOptions : waba.InboxOptions
 local MEMORY = option.with(inbox.OPTIONS, {
-  remember = { "number>0", 2 * 86400 }, -- the seconds for which duplicates are recognised. The keys of all events of
-                                        -- these seconds are in memory
+  remember = { "number>0", 2 * 86400 }, -- the seconds for which duplicates are recognised; more seconds use more memory
   max = { "integer>=0", 100000 },       -- the largest number of waiting events; `put` refuses further events
   seen = "table|userdata",              -- a shared dictionary of nginx (`ngx.shared.name`) for the keys of events, so
                                         -- that each worker recognises duplicates of events of all workers
@@ -50,9 +49,8 @@ local REDIS = option.with(inbox.OPTIONS, option.with(redis_connection.OPTIONS, {
   consumer = "string",             -- an option of earlier versions; has no effect
 }))
 
---- Makes an inbox in Redis (6 or newer), for receivers and workers on several machines. The inbox connects to Redis at
---- its first use. The settings `appendonly` and `appendfsync` of the Redis server determine which events survive a
---- crash of the server.
+--- Makes an inbox in Redis (6 or newer), for receivers and workers on several machines. Connects at the first use. The
+--- settings `appendonly` and `appendfsync` of the server determine which events survive a crash of Redis.
 ---@param options? waba.RedisInboxOptions
 ---@return waba.Inbox
 function backends.redis(options)

@@ -27,8 +27,7 @@ entries.LANES = { "", "bulk:" }
 local ENTRY = {
   to = "string|integer|table",      -- required: the recipient, as in `client:send`
   message = "table",                -- required: a message, as builders return it
-  number = "string|integer",        -- the business number or its phone_number_id, by which a sender with several
-                                    -- clients selects the client
+  number = "string|integer",        -- the business number or its phone_number_id, by which a sender selects the client
   key = "string|integer",           -- the outbox stores only one message with this key and number
   at = "number",                    -- Unix seconds; the message is not sent before this time
   bulk = "boolean",                 -- true: the message is sent after all entries without `bulk`

@@ -47,9 +47,8 @@ local REDIS = option.with(outbox.OPTIONS, option.with(redis_connection.OPTIONS, 
                                           -- one node of a cluster
 }))
 
---- Makes an outbox in Redis (6 or newer), for programs and senders on several machines. The outbox connects to Redis at
---- its first use. The settings `appendonly` and `appendfsync` of the Redis server determine which entries survive a
---- crash of the server.
+--- Makes an outbox in Redis (6 or newer), for programs and senders on several machines. Connects at the first use. The
+--- settings `appendonly` and `appendfsync` of the server determine which entries survive a crash of Redis.
 ---@param options? waba.RedisOutboxOptions
 ---@return waba.Outbox
 function backends.redis(options)

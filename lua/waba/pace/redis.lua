@@ -10,8 +10,7 @@ local redis = {}
 ---@options waba.RedisPaceOptions : waba.PaceStoreOptions, waba.RedisAddress
 local OPTIONS = option.with(redis_connection.OPTIONS, {
   prefix = { "string", "waba:pace" }, -- the prefix of all keys, before a colon and a hash of the API key in braces
-  timeout = { "number>0", 0.5 },      -- the longest time to connect, and for each call, in seconds. Outside nginx, a
-                                      -- call blocks the process
+  timeout = { "number>0", 0.5 },      -- seconds to connect, and for each call; outside nginx, a call blocks the process
 })
 
 -- The script uses the clock of Redis, because the clocks of the machines may differ.

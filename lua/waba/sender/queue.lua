@@ -15,8 +15,6 @@ local queue = {}
 
 --- A taken entry.
 ---@class waba.HeldEntry : waba.StoreLease
----@field entry table
----@field body string
 ---@field seconds number      the length of the lease
 ---@field taken_at number     the time of `core.clock` at which the entry was taken
 ---@field ends number         the time of `core.clock` at which the lease ends

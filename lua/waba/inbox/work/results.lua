@@ -48,10 +48,8 @@ function results.finish(self, entry, ok, raised, left)
   if entry.group then self.groups[entry.group] = self.groups[entry.group] - 1 end
   if left then
     self.look_at = min(self.look_at, clock() + left)
-  elseif ok then
-    self.handled = self.handled + 1
-    acknowledge_later(self, entry.event)
-  elseif self.inbox.settles_all then
+  elseif ok or self.inbox.settles_all then
+    if ok then self.handled = self.handled + 1 end
     if ok == false then self.failed, self.raised = self.failed + 1, raised end
     acknowledge_later(self, entry.event)
   else

@@ -81,7 +81,6 @@ function records.write(self, list, is_made)
   end
 end
 
---- Returns the index of the first entry whose key is already recorded with a different value.
 function records.find_conflict(self, entries)
   for index, given in ipairs(entries) do
     local value = given.same and self.seen:get(given.key)

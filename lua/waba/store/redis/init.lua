@@ -1,6 +1,5 @@
 -- The store in Redis (6 or newer), for processes on several machines. store/contract.lua describes the methods, and
--- store/redis/script.lua describes the keys. The settings `appendonly` and `appendfsync` of the Redis server determine
--- which entries survive a crash of the server.
+-- store/redis/script.lua describes the keys. The settings of the server determine which entries survive a crash.
 
 local class = require "waba.store.class"
 local redis_connection = require "waba.store.redis.connection"

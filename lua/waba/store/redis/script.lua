@@ -111,9 +111,9 @@ end
 --- Returns the words of the command that runs a script. The function `run_all` adds the digest of the script.
 function script.words_of(self, ...) return { "EVALSHA", "", "1", self.prefix, ... } end
 
---- Runs several scripts, whose commands are sent together. Returns the replies. Each element of `calls` has the text
---- of a script and the words of its command. Calls `calls.repeated` before commands are sent again, and `calls.failed`
---- if there are no replies.
+--- Runs several scripts, whose commands are sent together. Returns the replies. Each element of `calls` has the text of
+--- a script and the words of its command. Calls `calls.repeated` before a second attempt, and `calls.failed` without
+--- replies.
 function script.run_all(self, calls, is_again)
   local replies, is_missing
   local ok, err = load_scripts(self, calls)

@@ -91,9 +91,8 @@ function conversations:put(entries, list, taking)
   local stored, err = self.database:transaction(function()
     local now = self.database:now()
     local count, conflict = put_entries(self, entries, list, now)
-    if not count then return false, conflict end
-    if taking then taken, due = leases.lease(self, taking.n, taking.seconds, taking.changes, now) end
-    return count
+    if count and taking then taken, due = leases.lease(self, taking.n, taking.seconds, taking.changes, now) end
+    return count, conflict
   end, self.sync)
   if not stored then return stored, err end
   return stored, taken, due
