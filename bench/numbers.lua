@@ -1,5 +1,5 @@
 -- Measures the cost of many business numbers in one process: making their clients, and sending with them to one
--- gateway. Also counts the API keys of the replies to interleaved events of many numbers.
+-- gateway. Also sends events of many numbers in turn, and counts the replies with a wrong API key.
 --
 --   make bench BENCH=bench/numbers.lua   (LUA=luajit …)
 --   lua5.4 bench/numbers.lua --quick     fewer rounds (after: eval "$(make -s env)")

@@ -231,8 +231,9 @@ describe("basic", function()
   end)
 
   it("refuses a colon in the user and control characters in both, without quoting them", function()
-    local COLON, USER = "the user has a colon, which HTTP Basic does not allow", "the user has a control character: expected text"
-    local PASSWORD = "the password has a control character: expected text"
+    local COLON = "the user name has a colon, which HTTP Basic does not allow"
+    local USER = "the user name has a control character: expected printable text"
+    local PASSWORD = "the password has a control character: expected printable text"
     for _, case in ipairs {
       { ":", "p", COLON }, { "u:", "p", COLON }, { "\n", "p", USER }, { "u\31", "p", USER }, { "u\127", "", USER },
       { "u", "\r\n", PASSWORD }, { "u", "p\0", PASSWORD }, { "u", "\127p", PASSWORD },

@@ -80,9 +80,9 @@ static bool has_control(const char *text, size_t length) {
 static int basic(lua_State *L) {
   size_t user_length, password_length;
   const char *user = check_text(L, 1, &user_length), *password = check_text(L, 2, &password_length), *message = NULL;
-  if (has_control(password, password_length)) message = "the password has a control character: expected text";
-  if (has_control(user, user_length)) message = "the user has a control character: expected text";
-  if (memchr(user, ':', user_length) != NULL) message = "the user has a colon, which HTTP Basic does not allow";
+  if (has_control(password, password_length)) message = "the password has a control character: expected printable text";
+  if (has_control(user, user_length)) message = "the user name has a control character: expected printable text";
+  if (memchr(user, ':', user_length) != NULL) message = "the user name has a colon, which HTTP Basic does not allow";
   if (message != NULL) return compat_pusherror(L, message);
   const size_t length = user_length + 1 + password_length, size = 6 + text_base64_size(length);
   /* The user name and the password are at the end of the space for their base64 form. Writing the base64 form from the

@@ -103,7 +103,7 @@ end
 
 local compiled = {} -- checks by hosting, mode and message type
 
---- Returns the checks of a hosting's messages by type. A check is made at its first use. The check of an unknown type, or
+--- Returns the checks of a hosting's messages by type. A rule is compiled into a check at the first use of the check. The check of an unknown type, or
 --- of nil, returns an error.
 ---@param hosting waba.Hosting
 ---@param mode true|"documented"

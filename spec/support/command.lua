@@ -42,7 +42,7 @@ function command.run(environment, arguments, input)
   return result
 end
 
---- Runs `waba` with the arguments of two lists, one after the other.
+--- Runs `waba` once, with the arguments of the first list and then those of the second.
 ---@param input? string
 function command.run_with(first, rest, input)
   local arguments = {}

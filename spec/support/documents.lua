@@ -114,7 +114,7 @@ end
 -- Returns the name of a file if the code block is one: its first line is `-- name.lua`.
 local function file_name(code) return code:match "^%-%- (%S+%.lua)\n" end
 
---- Returns the texts of the files among a page's code blocks, by their names.
+--- Some code blocks of a page are files. Returns a table from the name of each file to its text.
 function documents.files(path)
   local files = {}
   for _, block in ipairs(documents.blocks(path, "lua")) do

@@ -1,6 +1,6 @@
 -- A load test of webhooks. The emulator sends webhooks to an nginx with two workers, TLS and an inbox in SQLite or
--- Redis. Some webhooks arrive twice, out of order or lose their response, and some handlers fail. Afterwards the
--- program counts how often and in which order the events were handled.
+-- Redis. Some webhooks arrive twice or out of order, some responses are lost, and some handlers fail. Afterwards
+-- the program counts how often and in which order the events were handled.
 
 local emulator = require "waba.emulator"
 local nginx = require "spec.support.nginx"

@@ -94,7 +94,7 @@ describe("the check of credentials", function()
       { { user = "u", password = { "p", a = "q" } }, "password must be a string or a list of strings" },
       { { user = { "u", "v" }, password = "p" }, as_long }, { { user = { "u", "v" }, password = { "p" } }, as_long },
       { { user = { "u", "v" }, password = { "p", "q", "r" } }, as_long },
-      { { user = "u:v", password = "p" }, "the user has a colon" },
+      { { user = "u:v", password = "p" }, "the user name has a colon" },
       { { headers = {} }, "option headers is empty: expected at least one header" },
       { { headers = { {} } }, "option headers is empty: expected at least one header" },
       { { headers = { { a = "1" }, "b" } }, "option headers must be a table or a list of tables" },

@@ -85,8 +85,8 @@ local function read_entry(entry)
   method, url = request_of(entry)
   if method then return read_request(method, url, entry) end
   if not is_message(entry) then
-    return nil, errors.invalid("line", "line is neither a message nor a request: expected the field type or to, or the "
-      .. "fields method and path")
+    return nil, errors.invalid("line", "line is neither a message nor a request: expected the field \"type\" or "
+      .. "\"to\" of a message, or the fields \"method\" and \"path\" of a request")
   end
   local made, err = report.message(entry)
   if made then made.kind = "message" end

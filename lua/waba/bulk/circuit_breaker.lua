@@ -19,7 +19,7 @@ local OF_RECIPIENT = { pair = true, order = true }
 local FIRST, LONGEST = 0.5, 30
 local MOST_UNCERTAIN = 8 -- the number of consecutive uncertain results after which the circuit opens
 
----@param patience number  seconds of failure after which the run ends; 0: the run never pauses
+---@param patience number  seconds of failure after which the run ends; 0: failures neither pause nor end the run
 function circuit_breaker.new(patience)
   return setmetatable({ patience = patience, uncertain = 0, held_until = -math.huge }, CircuitBreaker)
 end

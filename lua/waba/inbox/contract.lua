@@ -14,7 +14,7 @@
 --   customer's other events.
 -- - A customer of Cloud hosting has up to two ids: the phone number and the business-scoped user id. Two ids in one
 --   event identify the same customer for 90 days after the last event with one of them. The inbox in memory instead
---   keeps the 100000 ids of the latest events. The first event with two ids joins the waiting events of both ids in one
+--   keeps the ids of the latest 100000 events. The first event with two ids joins the waiting events of both ids in one
 --   conversation. Events that are taken do not change.
 -- - If the lease of a taken event expires, the attempt has failed, and `take` may return the event again.
 -- - A failed event waits for its next attempt, and the later events of its conversation wait for this event. After
@@ -164,7 +164,7 @@ function inbox:drop(filter) end
 ---@return waba.Error? err
 function inbox:set_aside(n) end
 
---- Returns all dead letters to the queue, as `retry_dead` does.
+--- Puts all dead letters back into the queue, as `retry_dead` does.
 ---@return integer|nil count
 ---@return waba.Error? err
 function inbox:revive() end

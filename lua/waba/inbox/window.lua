@@ -65,7 +65,8 @@ local function number_record(inbox, scope, digits)
   return { name = "numbers", value = table.concat(lines) }
 end
 
--- Returns whether the latest call of this function, for the same number, has found the number in the record `numbers`.
+-- Returns whether the previous call, less than REREAD seconds ago, was for the same number. If not, reads the record
+-- `numbers` again.
 local function was_listed(inbox, number, now)
   local known = known_of[inbox]
   if known and known.latest == number and now < known.at + REREAD then return true end

@@ -1,4 +1,4 @@
--- Contacts: POST /v1/contacts and the paths below it. On Cloud hosting only `block` is supported.
+-- Contacts: POST /v1/contacts and the paths below it. On Cloud hosting, `block` is the only method.
 
 local errors = require "waba.errors"
 local values = require "waba.hosting.values"

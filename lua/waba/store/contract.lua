@@ -59,7 +59,7 @@
 ---@field delay? number     the seconds until `take` may return the entry again
 ---@field dead? boolean     true: makes the entry a dead letter
 ---@field release? boolean  true: returns the entry to the queue, and does not count the attempt
----@field later? number     the seconds for which the entry leaves its conversation, as if `put` had stored it with `at`
+---@field later? number     the seconds until the entry is due again; later entries of its conversation do not wait for it
 ---@field body? any         with `later`: the entry's new body
 ---@field reason? string    with `delay` and `dead`: the reason of the failure
 ---@field following? table[]  with `done = "held"` or `dead`: more entries to change, from the method `following`

@@ -97,7 +97,7 @@ local function check_form(gateway, parts)
   if not product or product.text ~= "whatsapp" then
     return nil, responses.error("invalid_parameter", "The parameter messaging_product is required.")
   elseif not file or not file.bytes then
-    return nil, responses.error("parameter_missing", "The part file, with a file name, is required.")
+    return nil, responses.error("parameter_missing", "A part with the name \"file\" and a file name is required.")
   elseif file.bytes == "" then
     return nil, responses.error("media_invalid", "The file is empty: expected at least one byte.")
   elseif #file.bytes > options.max_media then

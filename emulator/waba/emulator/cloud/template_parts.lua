@@ -82,7 +82,8 @@ local function check_groups(buttons, path)
     local differ = (buttons[i].type == "QUICK_REPLY") ~= (buttons[i - 1].type == "QUICK_REPLY")
     changes = changes + (differ and 1 or 0)
   end
-  return changes > 1 and invalid("%s: quick replies and other buttons must each stand together", path) or nil
+  if changes <= 1 then return nil end
+  return invalid("%s: quick replies must follow one another: expected all other buttons before or after them", path)
 end
 
 --- Checks a component with buttons; `context.card` is true for the buttons of a card.

@@ -132,7 +132,7 @@ local function check_offer(seen, path, context)
   if context.category ~= "MARKETING" then
     return invalid("%s: a limited-time offer is for the category MARKETING", path)
   elseif seen.FOOTER then
-    return invalid("%s: a limited-time offer has no footer", path)
+    return invalid("%s: a template with a limited-time offer can't have a footer", path)
   elseif header and header.format ~= "IMAGE" and header.format ~= "VIDEO" then
     return invalid("%s: the header of a limited-time offer must be an image or a video", path)
   end

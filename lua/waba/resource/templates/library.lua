@@ -97,7 +97,7 @@ function library:compare(id, other, options)
   options = option.complete(options, COMPARE_OPTIONS, what)
   local days = options.days
   if not WINDOWS[days] then
-    return nil, errors.invalid("days", ("days is %.0f; allowed is 7, 30, 60, 90"):format(days))
+    return nil, errors.invalid("days", ("days is %.0f: expected 7, 30, 60 or 90"):format(days))
   end
   local first, second, err
   first, err = identifiers.one(id, "id")

@@ -19,9 +19,9 @@ local function next_due()
 end
 ]]
 
--- Leases entries. Returns a text. The first line is the result of `next_due`, or "" if n entries are leased. For each
--- entry, the next line has the attempt, whether the entry had a mark (1 or 0), and the lengths of the queue's name and
--- of the item. The name and the item follow this line. Arguments: the token of the leases, n, the length of the leases
+-- Leases entries. Returns a text. The first line is the result of `next_due`, or "" if n entries are leased. Each entry
+-- has a line with the number of the attempt, 1 or 0 (whether the entry had a mark), the length of the queue's name and
+-- the length of the item. The name and the item follow the line. Arguments: the token of the leases, n, the length of the leases
 -- in microseconds, `attempts` of the store, "!" for leases with a mark or "", and the tokens of calls whose replies
 -- were lost.
 local TAKE = script.HEAD .. script.APPEND .. changes.ADVANCE .. FUNCTION_NEXT_DUE .. [[
