@@ -366,7 +366,7 @@ local nginx = {}
 ---@class waba.WorkOptions
 ---@field concurrency? integer  the largest number of handlers that run at the same time. Outside of an event loop, a number above 1 starts an event loop, as `waba.run` does; default: 1
 ---@field batch? integer  the largest number of events in one take, each of a different customer. If handlers are slow, at most one event for each free handler is taken; default: 16
----@field lease? number  after this number of seconds without a renewal, another worker may take the event; default: 60
+---@field lease? number  after this many seconds without a renewal, another worker may take the event; default: 60
 ---@field forever? boolean  true: waits for events when none is due, and writes to standard error when the inbox can't be read; default: false
 ---@field interval? number  with `forever`: the seconds between two checks of an empty inbox; default: 0.25
 ---@field stop? fun(): boolean  called before each event; the result true ends the work. With `forever`, without `stop` and outside of an event loop, the work ends after SIGTERM, SIGINT or SIGHUP; a second signal ends the process

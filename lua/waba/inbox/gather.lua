@@ -4,8 +4,7 @@ local copy = require("waba.message.parts").copy
 
 local gather = {}
 
--- The largest number of messages that are joined.
-local MOST = 100
+local MOST = 100 -- the largest number of messages that are joined
 
 -- The types of messages that are not joined with others.
 local ALONE = {

@@ -64,8 +64,7 @@ if not is_found then
   function new_table() return {} end
 end
 
--- Most events have at most this number of fields, including the fields that a receiver adds.
-local FIELDS = 16
+local FIELDS = 16 -- most events have at most this number of fields, including the fields that a receiver adds
 
 local function copy_of(event)
   local copy = new_table(0, FIELDS)

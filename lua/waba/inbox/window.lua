@@ -13,22 +13,17 @@ local window = {}
 
 local DAY, AFTER_ADVERTISEMENT = 86400, 3 * 86400
 
--- Timestamps that are this number of seconds or more in the future are ignored, because they are invalid.
-local FARTHEST = 366 * 86400
-
+local FARTHEST = 366 * 86400 -- a timestamp that is this number of seconds in the future is invalid
 -- The lifetime of a window's record is a multiple of KEPT seconds: the store in memory has a list for each lifetime.
 local KEPT = 3600
-
--- The seconds after which the record `numbers` is read again.
-local REREAD = 60
+local REREAD = 60 -- the seconds after which the record `numbers` is read again
 
 local function opens(event)
   return (event.kind == "message" or event.kind == "standby") and event.type ~= "system" and event.timestamp ~= nil
     and not (event.hosting == "cloud" and event.group_id)
 end
 
--- For each inbox, the record `numbers` that this process has read.
-local known_of = setmetatable({}, { __mode = "k" })
+local known_of = setmetatable({}, { __mode = "k" }) -- for each inbox, the record `numbers` that was read
 
 -- Returns the record `numbers`, which is read again after REREAD seconds or if `is_again` is true.
 local function numbers_of(inbox, is_again)

@@ -16,8 +16,7 @@ local floor = math.floor
 
 local entries = {}
 
--- The version of the format of an entry's bytes.
-local VERSION = 1
+local VERSION = 1 -- the version of the format of an entry's bytes
 
 -- The lanes of a conversation: the first for replies, the second for bulk messages.
 entries.LANES = { "", "bulk:" }
@@ -55,8 +54,7 @@ local function new_id()
   return ("%04x%05x%05x%06x"):format(high, low, floor(random), floor(random % 1 * 2 ^ 24))
 end
 
--- The level of the caller of `outbox:put` in `check_form`, for the function `error`.
-local CALLER = 6
+local CALLER = 6 -- the level of the caller of `outbox:put` in `check_form`, for the function `error`
 
 local function check_form(fields)
   option.check(fields, ENTRY, "outbox:put", CALLER)

@@ -34,8 +34,7 @@ local RETRY = {
   max = { "number>=0", 300 },        -- the longest pause in seconds
 }
 
--- The number of leases beyond `retry.attempts` after which an entry becomes a dead letter.
-local SPARE = 8
+local SPARE = 8 -- the number of leases beyond `retry.attempts` after which an entry becomes a dead letter
 -- The seconds for which the store keeps the key of an entry that is not finished: without limit.
 local UNTIL_FINISHED = 1e10
 

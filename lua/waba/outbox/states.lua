@@ -185,8 +185,7 @@ function Outbox:watch(receiver)
   end)
 end
 
--- The states of finished entries.
-local FINAL = { "sent", "failed", "uncertain", "cancelled" }
+local FINAL = { "sent", "failed", "uncertain", "cancelled" } -- the states of finished entries
 
 --- Counts the results of the entries that were put with the same `campaign`. Later statuses are not counted.
 ---@param name string

@@ -10,17 +10,13 @@ local bucket = {}
 -- A batch has at most BATCH tokens, and at most the tokens for SPAN seconds, because a process reads the pauses of
 -- other processes only with its next batch. At a fast rate a batch has the tokens for SHORTEST seconds.
 local BATCH, SPAN, SHORTEST = 25, 0.6, 0.1
-
 -- A token expires LATE seconds after it becomes valid, or after the seconds in which the rate allows LATE_PART of the
 -- burst if these are more. The store does not grant LATE_PART of the burst, because late tokens would exceed the rate.
 local LATE_PART, LATE = 0.25, 0.1
+local HEADROOM = 2 -- the number of batches of the burst that only replies may use
 
--- The number of batches of the burst that only replies may use.
-local HEADROOM = 2
-
---- Times in seconds. While one coroutine calls the store, other coroutines check for the reply every STEP seconds.
---- After LOST seconds the calling coroutine counts as ended. SOON is the shortest wait. Pauses are read again after
---- FRESH seconds.
+--- Times in seconds. While one coroutine calls the store, others check for the reply every STEP seconds. After LOST
+--- seconds the calling coroutine counts as ended. SOON is the shortest wait. Pauses are read again after FRESH s.
 bucket.STEP, bucket.LOST, bucket.SOON, bucket.FRESH = 0.01, 3, 0.001, 0.9
 
 local STEP, LOST, SOON, FRESH = bucket.STEP, bucket.LOST, bucket.SOON, bucket.FRESH

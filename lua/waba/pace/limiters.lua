@@ -7,11 +7,8 @@ local pairs_of = require "waba.pace.pair"
 
 local limiters = {}
 
--- The largest number of recipients that are reported in one call of the store.
-local REPORTS = 100
-
--- The number of seconds by which a pause in the store is longer than the pause in this process.
-local SPARE = 0.1
+local REPORTS = 100 -- the largest number of recipients that are reported in one call of the store
+local SPARE = 0.1 -- the seconds by which a pause in the store is longer than in this process
 
 local function microseconds(seconds) return ("%.0f"):format(seconds * 1e6) end
 

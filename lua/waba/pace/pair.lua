@@ -8,8 +8,7 @@ local STEP, LOST, SOON = shared_bucket.STEP, shared_bucket.LOST, shared_bucket.S
 
 local pair = {}
 
--- The part of the remaining burst that a process may use without a report.
-local FREE_PART = 1 / 8
+local FREE_PART = 1 / 8 -- the part of the remaining burst that a process may use without a report
 
 ---@class waba.SharedPair : waba.Limiter
 local Pair = {}

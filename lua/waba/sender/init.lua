@@ -46,8 +46,7 @@ local OPTIONS = {
                                      -- only `outbox:get` returns the result
 }
 
--- An entry that was taken more than this number of seconds ago has waited in this process.
-local MOMENT = 0.05
+local MOMENT = 0.05 -- an entry that was taken more than this number of seconds ago has waited in this process
 
 local function lease_lost()
   return errors.new {

@@ -13,8 +13,7 @@ Writer.__name = "waba.SenderWriter"
 
 local writer = {}
 
--- The seconds between two checks whether the coroutine that stores the changes has ended.
-local BEAT = 0.05
+local BEAT = 0.05 -- the seconds between two checks whether the coroutine that stores the changes has ended
 -- The seconds for which the first coroutine waits. With 0 seconds nginx would not run another light thread.
 local PAUSE = 0.001
 

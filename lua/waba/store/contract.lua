@@ -17,7 +17,7 @@
 --   the machine.
 -- - A method that can't reach the store returns nil and a `waba.Error` of kind "unavailable".
 
---- The settings of a store. SQLite: also the fields of `waba.SqliteFile`; Redis: also the fields of `waba.RedisAddress`.
+--- The settings of a store. SQLite: also the fields of `waba.SqliteFile`; Redis: also those of `waba.RedisAddress`.
 ---@class waba.StoreSettings
 ---@field attempts integer  the number of leases after which an entry becomes a dead letter
 ---@field remember number   the number of seconds for which `put` records the keys of entries

@@ -4,8 +4,7 @@ local option = require "waba.option"
 
 local filters = {}
 
--- The number of rows of one page.
-local PAGE = 200
+local PAGE = 200 -- the number of rows of one page
 
 --- Raises an error if a filter of the caller has an unknown field, or an empty reason. An empty reason would select all
 --- rows, probably because a variable of the caller is empty.

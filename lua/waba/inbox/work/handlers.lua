@@ -10,10 +10,8 @@ local clock = core.clock
 
 local handlers = {}
 
--- The seconds between two searches for coroutines that the event loop has ended.
-local REAP = 0.1
--- The seconds for which handlers run without a wait, before the other coroutines of the event loop run.
-local SLICE = 0.02
+local REAP = 0.1 -- the seconds between two searches for coroutines that the event loop has ended
+local SLICE = 0.02 -- the seconds for which handlers run before other coroutines of the event loop run
 
 --- Finds coroutines that the event loop has ended, and records that their handlers have failed.
 function handlers.reap_dead(self)

@@ -28,7 +28,7 @@ work.OPTIONS = {
                                      -- loop, a number above 1 starts an event loop, as `waba.run` does
   batch = { "integer>=1", 16 },      -- the largest number of events in one take, each of a different customer. If
                                      -- handlers are slow, at most one event for each free handler is taken
-  lease = { "number>0", 60 },        -- after this number of seconds without a renewal, another worker may take the event
+  lease = { "number>0", 60 },        -- after this many seconds without a renewal, another worker may take the event
   forever = { "boolean", false },    -- true: waits for events when none is due, and writes to standard error when the
                                      -- inbox can't be read
   interval = { "number>=0", 0.25 },  -- with `forever`: the seconds between two checks of an empty inbox

@@ -7,10 +7,8 @@ local clock, huge, max, min = core.clock, math.huge, math.max, math.min
 
 local leases = {}
 
--- The seconds for which an acknowledgement waits. The next webhook may be stored in the same call of the store.
-local PATIENCE = 0.005
--- The seconds for which the result of a sender waits. Other results may be stored in the same call of the store.
-local JOIN = 0.001
+local PATIENCE = 0.005 -- the seconds for which an acknowledgement waits for the next webhook
+local JOIN = 0.001 -- the seconds for which the result of a sender waits for other results
 -- The longest wait in seconds. After each wait, handlers.reap_dead finds coroutines that the event loop has ended.
 local LONGEST = 1
 

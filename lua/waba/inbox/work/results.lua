@@ -13,8 +13,7 @@ local results = {}
 results.MOMENT = 0.05
 --- The seconds until the next attempt after the store has refused an acknowledgement or the renewal of a lease.
 results.AGAIN = 0.25
--- The longest time between a failure and its report, in seconds.
-local REPORT = 1
+local REPORT = 1 -- the longest time between a failure and its report, in seconds
 
 --- Reports an error that is not returned to the caller.
 function results.report(self, text)
@@ -145,7 +144,7 @@ function results.report_failed(self)
   if not self.log or self.failed == reported.failed then return end
   if (self.active > 0 or #self.queue > 0) and clock() < self.report_at then return end
   local handled, failed = self.handled - reported.handled, self.failed - reported.failed
-  local text = type(self.raised) == "string" and self.raised or coroutines.text_of(self.raised) -- a string has a traceback
+  local text = type(self.raised) == "string" and self.raised or coroutines.text_of(self.raised) -- with traceback
   self.log(("%d of %d events failed, the last one: %s"):format(failed, handled + failed, text))
   self.reported = { handled = self.handled, failed = self.failed }
 end

@@ -8,8 +8,7 @@ local floor, now = math.floor, records.now
 
 local conversations = {}
 
--- The largest number of names of conversations in memory.
-local MOST_NAMES = 100000
+local MOST_NAMES = 100000 -- the largest number of names of conversations in memory
 local NO_NAMES = {}
 
 -- A conversation with entries is either in one of the lists `ready` and `ready_bulk`, or in the heap `resting`. The

@@ -142,8 +142,7 @@ function script.add_lanes(self, list)
   for _, lane in ipairs(self.lanes) do list[#list + 1] = lane end
 end
 
--- Redis refuses a time of expiry with more than 64 bits.
-local MOST_MILLISECONDS = 2 ^ 53
+local MOST_MILLISECONDS = 2 ^ 53 -- Redis refuses a time of expiry with more than 64 bits
 
 -- The argument and the result of the last call of `script.milliseconds`. Most calls have the same argument.
 local last_seconds, last_milliseconds
@@ -158,8 +157,7 @@ end
 
 function script.microseconds(seconds) return ("%.0f"):format(seconds * 1e6) end
 
--- The least number of seconds between two calls of LOOK.
-local LOOK_AGAIN = 5
+local LOOK_AGAIN = 5 -- the least number of seconds between two calls of LOOK
 
 -- Registers a process, ends the leases of ended processes, and converts the keys of release 1.0. Returns all owners. If
 -- the keys belong to an outbox instead of an inbox, or to an inbox instead of an outbox, returns "outbox" or "inbox".

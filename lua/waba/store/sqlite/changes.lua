@@ -8,8 +8,7 @@ local unpack = table.unpack or unpack -- luacheck: ignore 143
 
 local changes = {}
 
---- The largest number of entries in one statement.
-changes.ENTRIES = 16
+changes.ENTRIES = 16 -- the largest number of entries in one statement
 --- For FEW or more entries, one statement with the parameters LIST costs less than a statement for each entry.
 changes.FEW, changes.LIST = 4, "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
 local ENTRIES = changes.ENTRIES
@@ -86,8 +85,10 @@ local function remove_all(self, list)
     if not is_plain then return false end
     seqs[index] = change.lease.seq
   end
-  if self.database:value(ARE_HELD, changes.parameters(seqs, 1, first.lease.token)) < #list then return false end
-  self.database:run(REMOVE, changes.parameters(seqs, 1))
+  for index = #seqs + 1, ENTRIES do seqs[index] = NONE end
+  seqs[ENTRIES + 1] = first.lease.token
+  if self.database:value(ARE_HELD, unpack(seqs)) < #list then return false end
+  self.database:run(REMOVE, unpack(seqs, 1, ENTRIES))
   return true
 end
 

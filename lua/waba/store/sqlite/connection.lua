@@ -20,8 +20,7 @@ Connection.__index = Connection
 
 local sqlite_connection = {}
 
--- The shortest and the longest pause between two attempts in seconds, while another process has the lock.
-local SHORTEST, LONGEST = 0.001, 0.02
+local SHORTEST, LONGEST = 0.001, 0.02 -- the seconds between two attempts while another process has the lock
 -- The largest `PRAGMA busy_timeout`. With a larger number SQLite does not wait at all.
 local MOST_MILLISECONDS = 2 ^ 31 - 1
 -- SQLite copies its write-ahead log into the database when the log has this number of pages (16 MiB). An event writes
@@ -40,8 +39,7 @@ function sqlite_connection.unescape(text)
   return (text:gsub("\1(.)", { z = "\0", ["\1"] = "\1" }))
 end
 
--- The metatable of raised errors of the driver.
-local Failure = {}
+local Failure = {} -- the metatable of raised errors of the driver
 
 local function fail(message)
   error(setmetatable({ message = sqlite_file.message(message) }, Failure), 0)
@@ -125,8 +123,7 @@ local function disconnect(self)
   self.connection, self.to_disk, self.driver_timeout, self.identity = nil, nil, nil, nil
 end
 
--- The suffixes of the files that SQLite keeps beside an open database.
-local BESIDE = { "-wal", "-shm" }
+local BESIDE = { "-wal", "-shm" } -- the suffixes of the files that SQLite keeps beside an open database
 
 -- Returns whether the open file was removed or replaced. Entries that are stored in this file would be lost.
 local function is_replaced(self)

@@ -19,8 +19,7 @@ function sqlite_file.read_options(options)
   return type(options) == "string" and { file = options } or options
 end
 
--- The `PRAGMA user_version` of files with the tables in SCHEMA.
-local VERSION = 2
+local VERSION = 2 -- the `PRAGMA user_version` of files with the tables in SCHEMA
 
 --- The `PRAGMA application_id` of the file of an outbox. The file of an inbox has 0.
 sqlite_file.OUTBOX = 0x77614f42

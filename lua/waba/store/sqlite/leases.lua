@@ -10,8 +10,7 @@ local is_marked, make_dead, ENTRIES, MARK = changes.is_marked, changes.make_dead
 
 local leases = {}
 
--- The seconds between two searches for leases of processes that have ended.
-local LOOK = 5
+local LOOK = 5 -- the seconds between two searches for leases of processes that have ended
 local FOR_EVER = 1e15
 local LEASE_OVER = "its lease was over before it was handled"
 local LEASE = "UPDATE waba_entry SET attempts = attempts + 1, token = ?17, due = ?18 WHERE seq IN " .. changes.LIST
