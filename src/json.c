@@ -104,13 +104,9 @@ static int pick_function(lua_State *L) {
 /* Reads a path "root.leaf" or "root". The text must exist as long as the picker. */
 static struct json_path read_path(const char *text, size_t length) {
   const char *const dot = memchr(text, '.', length);
-  struct json_path path = {{text, length}, {NULL, 0}};
-  if (dot != NULL) {
-    path.root.length = (size_t)(dot - text);
-    path.leaf.bytes = dot + 1;
-    path.leaf.length = length - path.root.length - 1;
-  }
-  return path;
+  if (dot == NULL) return (struct json_path){{text, length}, {NULL, 0}};
+  const size_t root = (size_t)(dot - text);
+  return (struct json_path){{text, root}, {dot + 1, length - root - 1}};
 }
 
 static int json_picker(lua_State *L) {

@@ -31,15 +31,6 @@ static void set_time(lua_State *L, const char *key, curl_off_t microseconds) {
   lua_setfield(L, -2, key);
 }
 
-static const char *protocol_name(long version) {
-  switch (version) {
-  case CURL_HTTP_VERSION_1_0: return "HTTP/1.0";
-  case CURL_HTTP_VERSION_1_1: return "HTTP/1.1";
-  case CURL_HTTP_VERSION_2_0: return "HTTP/2";
-  default: return "HTTP/3";
-  }
-}
-
 /* Returns false if the transfer had no connection. */
 static bool read_facts(struct facts *facts, const struct transfer *transfer) {
   const CURLINFO connected = transfer->head->plain ? CURLINFO_CONNECT_TIME_T : CURLINFO_APPCONNECT_TIME_T;
@@ -62,9 +53,12 @@ static bool read_facts(struct facts *facts, const struct transfer *transfer) {
 
 /* [table] -> [table] */
 static void set_connection(lua_State *L, const struct facts *facts) {
+  static const char *const names[] = {[CURL_HTTP_VERSION_1_0] = "HTTP/1.0", [CURL_HTTP_VERSION_1_1] = "HTTP/1.1",
+                                      [CURL_HTTP_VERSION_2_0] = "HTTP/2"};
   lua_pushboolean(L, facts->reused);
   lua_setfield(L, -2, "reused");
-  if (facts->version != 0) set_text(L, "protocol", protocol_name(facts->version));
+  const char *name = facts->version > CURL_HTTP_VERSION_2_0 ? "HTTP/3" : names[facts->version];
+  if (name != NULL) set_text(L, "protocol", name);
 }
 
 /* Sets the fields from the record: [response] -> [response] */
