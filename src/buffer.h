@@ -1,4 +1,4 @@
-/* A growing sequence of bytes. The buffer keeps its memory for the next use. Pure C. The struct owns `bytes`. */
+/* A growing sequence of bytes. Pure C. The struct owns `bytes`. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,7 +14,7 @@ struct buffer {
 /* Returns false, and changes nothing, if there is not enough memory. */
 bool buffer_append(struct buffer *buffer, const char *bytes, size_t length);
 
-/* Empties the buffer. Frees the memory if it has become large. */
+/* Empties the buffer. Frees large memory, and keeps other memory for the next use. */
 void buffer_clear(struct buffer *buffer);
 
 void buffer_swap(struct buffer *one, struct buffer *other);

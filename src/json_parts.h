@@ -39,8 +39,8 @@ static inline bool json_is_space(char c) { return c == ' ' || c == '\n' || c == 
 size_t json_word_length(const char *at, const char *end);
 
 /* Writes the decoded form of the string whose first byte after the opening quote is `at`. The decoded form is never
- * longer. Returns the number of bytes. `*stop` is the position of the closing quote or of an invalid escape, or `end`.
- * An unpaired surrogate becomes U+FFFD. */
+ * longer than the JSON. Returns the number of bytes. `*stop` is the position of the closing quote or of an invalid
+ * escape, or `end`. An unpaired surrogate becomes U+FFFD. */
 size_t json_unescape(const char *at, const char *end, char *out, const char **stop);
 
 /* Hash flooding, in pure C: json_flood.c ------------------------------------------------------- */

@@ -78,7 +78,7 @@ static void set_fields(lua_State *L, const struct record *record) {
   lua_setfield(L, -2, "timings");
 }
 
-/* [response key] -> [value]. Removes the metatable, because the response then has all its fields. */
+/* [response key] -> [value]. Sets all fields of the response, and removes its metatable. */
 static int response_index(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 2);

@@ -7,7 +7,7 @@
 
 #include "buffer.h"
 
-/* The destination of a body if the status is 2xx. Other bodies are kept in memory. */
+/* The destination of a body if the status is 2xx. The body of another response is kept in memory. */
 enum sink_kind { SINK_MEMORY, SINK_FILE, SINK_STREAM };
 
 enum sink_error { SINK_OK, SINK_TOO_LARGE, SINK_UNWRITABLE, SINK_NO_MEMORY };
