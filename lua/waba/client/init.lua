@@ -169,7 +169,7 @@ function Client:send(to, message, options)
     error(("client:send: the message must be a table from a builder, not a %s: such as waba.text(…)"):format(
       type(message)), 2)
   end
-  if options and options.window then return runtime.require "waba.client.window"(self, to, message, options) end
+  if options and options.window then return runtime.require "waba.client.window_option"(self, to, message, options) end
   local is_copy
   message, is_copy = plain(message)
   if options then message = sending.with_options(message, options) end

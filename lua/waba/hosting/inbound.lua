@@ -3,7 +3,7 @@
 -- fails: a value of an invalid type is only in the field `raw` of its event.
 
 local callback_data = require "waba.hosting.callback_data"
-local content = require "waba.hosting.content"
+local content = require "waba.hosting.message_content"
 local core = require "waba.core"
 local values = require "waba.hosting.values"
 

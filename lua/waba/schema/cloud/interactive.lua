@@ -2,7 +2,7 @@
 
 local media = require "waba.schema.cloud.media"
 local orders = require "waba.schema.cloud.orders"
-local parts = require "waba.schema.interactive_parts"
+local parts = require "waba.schema.interactive"
 local shared = require "waba.schema.shared"
 
 local text, required, some_text = shared.text, shared.required, shared.some_text

@@ -1,7 +1,7 @@
 -- The rules of template messages on Cloud hosting (cloud.md, section 2.18). The definition of a template, which the rules
 -- do not know, determines the number of its placeholders and its buttons.
 
-local interactive_parts = require "waba.schema.interactive_parts"
+local interactive_parts = require "waba.schema.interactive"
 local media = require "waba.schema.cloud.media"
 local orders = require "waba.schema.cloud.orders"
 local parts = require "waba.schema.template_parts"

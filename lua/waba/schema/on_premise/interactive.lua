@@ -1,7 +1,7 @@
 -- The rules of interactive messages on On-Premise hosting (on-premise.md, section 2.9).
 
 local media = require "waba.schema.on_premise.media"
-local parts = require "waba.schema.interactive_parts"
+local parts = require "waba.schema.interactive"
 local shared = require "waba.schema.shared"
 
 local required, text = shared.required, shared.text
