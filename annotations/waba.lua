@@ -631,7 +631,7 @@ local nginx = {}
 
 ---@class waba.SenderOptions
 ---@field outbox waba.Outbox  required
----@field client waba.Client|waba.Clients|table<string, waba.Client>|fun(entry: waba.OutboxEntry): waba.Client|nil  required: a client; or a table of clients by number or phone_number_id; or the result of waba.clients; or a function that returns the client of an entry
+---@field client waba.Client|waba.Clients|table<string, waba.Client>|fun(entry: waba.OutboxEntry): waba.Client|nil  required: a client; or a table of clients by number or phone_number_id; or the result of waba.clients; or a function, which may wait, that returns a client
 ---@field receiver? waba.Receiver  the receiver of the statuses that prove that messages were accepted. This process must run the receiver's handlers (Cloud hosting; see `outbox:watch`)
 ---@field suppress? waba.Receiver  a receiver that stores which customers want no marketing messages. Marketing templates to these customers are not sent; the result is an error of kind "blocked". A template is for marketing if its definition in the client has the category marketing, or if its entry has the option `marketing`
 ---@field settle? number  the seconds for which an uncertain result waits for a status that proves that the message was accepted (Cloud hosting). At most `keep` of the outbox; default: 600

@@ -29,7 +29,7 @@ local OPTIONS = {
   outbox = "waba.Outbox",            -- required
   client = "waba.Client|waba.Clients|table<string, waba.Client>|fun(entry: waba.OutboxEntry): waba.Client|nil",
                                      -- required: a client; or a table of clients by number or phone_number_id; or the
-                                     -- result of waba.clients; or a function that returns the client of an entry
+                                     -- result of waba.clients; or a function, which may wait, that returns a client
   receiver = "waba.Receiver",        -- the receiver of the statuses that prove that messages were accepted. This
                                      -- process must run the receiver's handlers (Cloud hosting; see `outbox:watch`)
   suppress = "waba.Receiver",        -- a receiver that stores which customers want no marketing messages. Marketing
