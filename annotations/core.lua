@@ -114,8 +114,8 @@ function core.system_error(number) end
 ---@return number
 function core.random() end
 
---- Sets whether a file is removed when the process exits. The exit of a child process does not remove the file. After two
---- calls with true, the file is kept only after two calls with false.
+--- Sets whether a file is removed when the process exits. The exit of a child process does not remove the file. Calls are
+--- counted: the file is kept after as many calls with false as with true.
 ---@param path string
 ---@param remove boolean
 function core.remove_at_exit(path, remove) end

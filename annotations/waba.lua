@@ -694,7 +694,7 @@ local nginx = {}
 --- The cases in which a bot does not reply.
 ---@class waba.QuietOptions
 ---@field echo? number  seconds after a message that a person has written in the Business app
----@field standby? boolean|number  true: while another sender controls the conversation, but at most for a day after the last event that shows this; a number: the seconds instead of a day
+---@field standby? boolean|number  true: while another sender controls the conversation, until a day after the latest standby or handover event; a number: seconds that replace the day
 
 --- Handlers of notifications about the account, by field (Cloud; cloud.md, section 4.9).
 ---@class waba.AccountHandlers

@@ -55,7 +55,7 @@ describe("shared rates", function()
         local loop = name == "luv" and "luv" or nil
         local functions, sent = {}, 0
         for number = 1, 3 do
-          -- Replies may take 6 of the burst of 8 tokens in batches.
+          -- If tokens are taken in batches, replies get at most 6 of the 8 tokens of the burst.
           local client = new_client({ messages = { rate = 0.001, burst = 8 } }, { loop = loop, timeout = 0.3 })
           for each = 1, 4 do
             functions[#functions + 1] = function()

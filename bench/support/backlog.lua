@@ -39,7 +39,7 @@ end
 local function put(inbox, mark, events)
   for number = 1, events / BATCH do
     local sources = {}
-    -- All marks have one length, so that the ids of two bodies differ.
+    -- The number has seven digits in each mark, so that no mark with the number of an event is equal to another one.
     local list = assert(waba.events(bodies.make(BATCH, ("%sx%07d"):format(mark, number), CUSTOMERS), sources))
     assert(inbox:put(list, sources))
   end

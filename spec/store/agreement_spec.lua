@@ -19,7 +19,7 @@ local function new_random(seed)
   end
 end
 
--- Returns one of the compared stores with its leases, by the bodies of the entries.
+-- Returns one of the compared stores. The table `leases` has the lease of each entry, by the body of the entry.
 local function new_side(name, store) return { name = name, store = store, leases = {}, was_taken = {} } end
 
 local function sorted(list)

@@ -31,7 +31,7 @@ function json.without_nulls(value)
   return copy
 end
 
--- The only field of the table by which `json.pack` replaces a string that is not UTF-8.
+-- `json.pack` replaces a string that is not UTF-8 with a table. This is the table's only field.
 local BYTES = "\1bytes"
 
 -- Returns a deep copy of a value, in which a value is replaced by the result of `change(value)` if this is not nil.

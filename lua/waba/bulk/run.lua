@@ -22,8 +22,8 @@ local run = {}
 -- BEAT: the longest time in seconds between two checks of the owner. REPORT: the shortest time in seconds between two
 -- reports of progress.
 local BEAT, REPORT = 0.25, 0.5
--- The largest number of messages that are read from the source at once. With the option `rate`, the largest number is
--- limited to the messages of BATCH_TIME seconds.
+-- The largest number of messages that are read from the source at once. With the option `rate`, at most
+-- as many messages are read as the rate allows in BATCH_TIME seconds.
 local LARGEST_BATCH, BATCH_TIME = 64, 0.25
 local CATCH_UP = 0.1 -- the number of seconds whose messages the run may send at once after a delay
 local NOW = 0.001 -- the shortest sleep in seconds

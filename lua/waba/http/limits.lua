@@ -78,7 +78,8 @@ local function is_unknown(connection) return not connection.trusted end
 local function has_unknown_body(connection) return connection.has_body and not connection.trusted end
 
 -- Does the same as `close_longest_waiting`, but for frequent calls: after a search without result, the next search happens
--- only when the wait of a connection may be long enough. `place` stores the time of the next search.
+-- only when the wait of a connection may be long enough. The time of the next search is written into
+-- `place`.
 local function search_and_close(self, place, connections, fits)
   local now = core.clock()
   if now < place.next_search then return false end

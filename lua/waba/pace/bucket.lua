@@ -11,7 +11,8 @@ local bucket = {}
 -- other processes only with its next batch. At a fast rate a batch has the tokens for SHORTEST seconds.
 local BATCH, SPAN, SHORTEST = 25, 0.6, 0.1
 -- A token expires LATE seconds after it becomes valid, or after the seconds in which the rate allows LATE_PART of the
--- burst if these are more. The store does not grant LATE_PART of the burst, because late tokens would exceed the rate.
+-- burst if these are more. The store keeps LATE_PART of the burst back: tokens that are used late, together with
+-- the next tokens, could otherwise be more than the burst.
 local LATE_PART, LATE = 0.25, 0.1
 local HEADROOM = 2 -- the number of batches of the burst that only replies may use
 

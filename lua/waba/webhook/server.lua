@@ -163,7 +163,7 @@ end
 function Server:close()
   if self.is_closed then return end
   self.is_closed, self.stopping = true, true
-  self.deadline_over = function() return true end -- `stop` may still wait, because a handler has called `close`
+  self.deadline_over = function() return true end -- ends a `stop` that still waits, if a handler has called `close`
   self.listener:close()
 end
 

@@ -231,7 +231,7 @@ function template_rules.create_error(body)
     return found
   elseif body.library_template_name ~= nil then
     return body.category == "MARKETING"
-      and invalid("category: the library has templates for UTILITY and AUTHENTICATION only") or nil
+      and invalid("category: the template library has only UTILITY and AUTHENTICATION templates") or nil
   elseif body.components == nil or #body.components == 0 then
     return invalid("components is required")
   end

@@ -72,7 +72,8 @@ function leases.seconds_to_tend(self, now)
   return max(0.001, min(left, LONGEST))
 end
 
--- Renews the leases of all works of a receiver before a take, which could return events with expired leases.
+-- Renews the leases of a receiver before a take. A take could return events whose handlers still run, if their leases have
+-- expired.
 local function tend_all(receiver, taking)
   local list = {}
   for running in pairs(leases.works_of[receiver]) do list[#list + 1] = running end

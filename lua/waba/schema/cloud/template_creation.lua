@@ -21,7 +21,7 @@ end
 local function time_to_live(category, least, most, or_value)
   return { message_send_ttl_seconds = {
     is = "integer", range = { least, most }, or_value = or_value,
-    message = ("is %%s; in the category %s %d to %d is allowed%s"):format(category, least, most,
+    message = ("is %%s: expected %d to %d in the category %s%s"):format(least, most, category,
       or_value and (", or %d"):format(or_value) or ""),
   } }
 end
