@@ -13,7 +13,7 @@ callback_data.OVERHEAD = #MARK + ID_LENGTH + 1
 
 function callback_data.join(id, data) return MARK .. id .. ":" .. (data or "") end
 
---- Returns the caller's text and the id of the outbox entry; each may be nil.
+--- Returns the caller's text, and the id of the outbox entry; a missing part is nil.
 function callback_data.split(text)
   if not text or text:sub(1, #MARK) ~= MARK then return text end
   local id, data = text:match("^(%x+):(.*)$", #MARK + 1)

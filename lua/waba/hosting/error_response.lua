@@ -17,14 +17,14 @@ local KIND_BY_STATUS = {
 
 local TEMPORARY = { rate_limited = true, unavailable = true, timeout = true }
 
---- Returns an error code, which the platform may write as a string of digits.
+--- Converts an error code to an integer, because the platform writes some codes as strings of digits.
 function error_response.code(value)
   local code = tonumber(value)
   -- math.floor makes a number of the subtype integer in Lua 5.3 and newer
   if code and code % 1 == 0 then return math.floor(code) end
 end
 
---- Returns "title: details", or the only text if the other is missing.
+--- Returns "title: details"; only the title or the details if the other is missing.
 function error_response.join(title, details)
   if title and details and title ~= details then return title .. ": " .. details end
   return title or details
@@ -35,8 +35,9 @@ local function kind_of(status, forms)
     or (status >= 500 and "unavailable" or status >= 300 and status < 400 and "protocol" or "api")
 end
 
---- Creates an error from an error of the platform (`row`) and its code's row in the hosting's table (`known`, or nil).
---- `fields` has the fields that depend on the hosting, such as `code` and `details`. `status` is nil for an error in a webhook.
+--- Creates an error object. `row` is the error that the platform has sent. `known` is the entry of its code in the
+--- hosting's table of error codes, or nil. `fields` has the fields that depend on the hosting, such as `code` and
+--- `details`. `status` is nil for an error in a webhook.
 function error_response.from_row(fields, row, known, status, forms)
   known = known or {}
   local kind = fields.kind or known.kind or status and kind_of(status, forms) or "api"
@@ -48,7 +49,7 @@ function error_response.from_row(fields, row, known, status, forms)
   return errors.new(fields)
 end
 
--- The number of bytes in which patterns search, because their time can grow with the square of the length.
+-- The number of bytes that patterns search. The time of a search can grow with the square of this number.
 local MOST = 2000
 
 -- Returns at most 200 bytes of a body, on one line and without tags of HTML.

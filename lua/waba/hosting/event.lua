@@ -3,9 +3,10 @@
 
 --- An event of the platform: a message, a status, an error, or an account change. Messages to which a program must not
 --- reply have the kind "echo" or "standby", and the same fields as messages. The business itself wrote an echo, for
---- example in the Business app. A customer wrote a standby message while another sender controls the conversation. The
---- kind "handover" reports that another sender controls the conversation; "preference" reports which messages a customer
---- wants. Both exist on Cloud hosting only, and so do fields with the remark "Cloud".
+--- example in the Business app. A standby message is one that a customer wrote while another sender controlled the
+--- conversation. An event of kind "handover" reports that another sender controls the conversation. An event of kind
+--- "preference" reports which messages a customer wants. The kinds "handover" and "preference", and fields with the
+--- remark "Cloud", exist on Cloud hosting only.
 ---@class waba.Event
 ---@field kind "message"|"status"|"error"|"account"|"echo"|"standby"|"handover"|"preference"
 ---@field hosting "on_premise"|"cloud"

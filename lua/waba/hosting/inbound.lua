@@ -121,7 +121,8 @@ function inbound.reader(hosting, error_from_row)
 
   function reader.status(raw, place)
     local fields = type(raw) == "table" and raw or NOTHING
-    -- since version 2.45, On-Premise hosting writes the recipient into `message`; some versions write it into both places
+    -- since version 2.45, On-Premise hosting writes recipient_id into `message`; some versions also write it into the
+    -- status
     local id, status, message = fields.id, fields.status, fields.message
     if type(id) ~= "string" then id = text(id) end
     if type(status) ~= "string" then status = text(status) or "unknown" end
@@ -164,8 +165,9 @@ function inbound.reader(hosting, error_from_row)
     end
   end
 
-  -- Creates account events from the unknown members `names` of a body. Each element of a list, and each object with an id,
-  -- becomes an event. Other members become events only if the body has created no event after the first `first` events.
+  -- Creates account events from the unknown members `names` of a body. Each element of a list, and each object with an
+  -- id, becomes an event. Other members become events only if `events` has no event of this body; `first` is the number
+  -- of events before the body was read.
   function reader.unknown_lists(events, first, body, names, place)
     table.sort(names, function(one, other) return tostring(one) < tostring(other) end)
     local had_events = #events > first

@@ -22,7 +22,8 @@ hosting.NAMES = { on_premise = true, cloud = true }
 
 function hosting.get(name) return require("waba.hosting." .. name) end
 
---- Loads one module of a hosting, such as "media". `gateway` is the hosting's table, or any table with its name.
+--- Loads one module of a hosting, such as "media". `gateway` is the hosting's module, or any table whose field `name`
+--- is the hosting's name.
 function hosting.part(gateway, part)
   return runtime.require("waba.hosting." .. gateway.name .. "." .. part)
 end

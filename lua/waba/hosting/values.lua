@@ -98,8 +98,8 @@ local function changed(value, changes)
   return copy
 end
 
--- Converts each member of a table by the converter of its name, or by `otherwise`. Returns a value of
--- another type unchanged.
+-- Converts each member of a table by the converter of its name, or by `otherwise`. Returns a value that is not a table
+-- unchanged.
 local function converted(value, converters, otherwise)
   if value == null then return nil end
   if type(value) ~= "table" then return value end
@@ -173,7 +173,7 @@ local function dig(json, ...)
   return json
 end
 
--- Returns the cursors of the next and the previous page of a list. A cursor is nil if there is no such page.
+-- Returns the cursors of the next and the previous page of a list. A cursor is nil if its page does not exist.
 local function cursors(json)
   local paging = object(json.paging)
   local names = object(paging.cursors)

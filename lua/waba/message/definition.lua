@@ -8,14 +8,16 @@ local is_table, positions, upper = parts.is_table, parts.positions, parts.upper
 
 local definition = {}
 
--- The field of a header's content in a message, by the header's format in the definition, except for the format TEXT.
+-- Maps the format of a header in a definition to the name of the field that has the header's content in a message.
+-- Headers of the format TEXT have no such field.
 definition.HEADERS = {
   IMAGE = "image", VIDEO = "video", DOCUMENT = "document", GIF = "gif", LOCATION = "location", PRODUCT = "product",
 }
 
--- The types of buttons that have a value. A URL button has a value only if its URL has a placeholder.
--- `field` is the field of waba.TemplateButton with the value. `sub_type` is the sub_type of the button's component, if the
--- sub_type is not the button's type in lower case. `default` is the value of `filling.fill` for a missing value.
+-- The types of buttons that have a value. A URL button has a value only if its URL has a placeholder. `field` is the
+-- field of waba.TemplateButton with the value. `sub_type` is the sub_type of the button's component, if the sub_type is
+-- not the button's type in lower case. `default` is the value that `filling.fill` uses if the caller has not passed
+-- one.
 definition.BUTTONS = {
   QUICK_REPLY = { field = "payload", optional = true },
   URL = { field = "url" },
@@ -210,7 +212,7 @@ local function check_buttons(found, path, defined, components)
   end
 end
 
-local check_components -- a card has components as a template has
+local check_components -- declared here, because a card contains components
 
 local function check_cards(found, path, defined, component)
   local cards = component and is_table(component.cards) and component.cards or {}
@@ -227,7 +229,8 @@ local function check_cards(found, path, defined, component)
   end
 end
 
--- The types of components that a message may have only if the definition has the type, and their names in errors.
+-- The types of components that are errors in a message if the definition has no component of the type, and their names
+-- in errors.
 local SURPLUS = { HEADER = "header", BODY = "body", CAROUSEL = "cards", LIMITED_TIME_OFFER = "limited_time_offer" }
 
 function check_components(found, prefix, defined, components)

@@ -60,8 +60,9 @@ function frame.interactive(kind, content, fields)
   return result, action
 end
 
---- Creates a message whose action has a name. All fields except those of the frame become parameters of the action, also
---- fields that the platform adds later. If the argument of the builder is a string, the string is the body.
+--- Creates a message whose action has a name. All fields except those of the frame become parameters of the action, so
+--- that fields which the platform adds later are sent, too. If the argument of the builder is a string, the string is
+--- the body.
 ---@return waba.Message
 ---@return table parameters  the action's parameters, which the caller may change
 ---@return table action

@@ -28,7 +28,8 @@ local function item(content)
   return result
 end
 
--- Adds the field `type` to a payment setting. Its value is the name of the field that the setting has, such as boleto.
+-- Adds the field `type` to a payment setting. The type is the name of the field with the setting's content, such as
+-- "boleto".
 function orders.payment_setting(setting)
   local result = copy(setting)
   if is_table(result) and is_table(result.offsite_card_pay) then

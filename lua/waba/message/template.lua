@@ -36,8 +36,9 @@ local function parameter(value)
   return value
 end
 
--- Returns the parameters with positions, then the named parameters (Cloud hosting), sorted by name. A nil value becomes a
--- parameter without text, which schema.lua reports, so that the following parameters keep their positions.
+-- Returns the parameters with positions, then the named parameters (Cloud hosting), sorted by name. A nil value becomes
+-- a parameter without text, so that the following parameters keep their positions. schema.lua later reports the missing
+-- text.
 local function parameters(values)
   if type(values) ~= "table" or values.type ~= nil then return { parameter(values) } end
   local result, names, count = {}, {}, positions(values)
@@ -134,7 +135,7 @@ local short_buttons = {
 }
 
 local function button_component(button, position)
-  -- the invalid value becomes the sub_type, which schema.lua reports
+  -- the invalid value becomes the sub_type, so that schema.lua reports the value
   if not is_table(button) then return { type = "button", index = position, sub_type = button } end
   local component = { type = "button", index = position }
   for key, value in pairs(button) do component[key] = value end
@@ -166,7 +167,7 @@ local function component_of(kind, value)
   return { type = kind, parameters = { { type = kind, [kind] = copy(value) } } }
 end
 
-local template_components -- a card has components as a template has
+local template_components -- declared here, because a card contains components
 
 local function carousel(cards)
   return { type = "carousel", cards = each(cards, function(card, key)

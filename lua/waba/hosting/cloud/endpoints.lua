@@ -17,9 +17,9 @@ local endpoints = {
   delete_media = { method = "DELETE", path = "/{id}", idempotent = true },
   open_upload = { method = "POST", path = "/uploads" },
   upload_state = { method = "GET", path = "/{+id}" },
-  -- not idempotent: the gateway refuses bytes that it already has
+  -- not idempotent, because the gateway refuses bytes that were sent before
   send_upload = { method = "POST", path = "/{+id}" },
-  -- webhook URLs: of the phone number, of the complete account, and up to three others (destinations)
+  -- the webhook URLs of the phone number, of the complete account, and of up to three further destinations
   get_webhook = { method = "GET", path = "/v1/configs/webhook" },
   set_webhook = { method = "POST", path = "/v1/configs/webhook", idempotent = true },
   get_account_webhook = { method = "GET", path = "/waba_webhook" },

@@ -28,8 +28,8 @@ local UNKNOWN_OBJECT = 33
 local UNKNOWN_TEMPLATE = 2593002
 
 --- Returns whether the platform may have executed a request whose response has this status and no known code. A load
---- balancer can send the status 503 or 504 (cloud.md, section 6.2). If the connection was cut before the end of the body
---- (`is_cut`), a response with the status 400 may have had the code 1, which is ambiguous.
+--- balancer can send the status 503 or 504 (cloud.md, section 6.2). The status 400 is ambiguous if the connection was
+--- cut before the end of the body (`is_cut`), because the lost part of the body can contain the code 1.
 function cloud_errors.is_ambiguous(status, is_cut)
   return status >= 500 or status == 408 or is_cut == true and status == 400
 end
@@ -73,8 +73,8 @@ function cloud_errors.from_row(row, status)
   }, row, known, status, FORMS)
 end
 
--- Reads the field `error` of a response: an object of the Graph API, or a text. A response with further fields becomes
--- the error's field `answer`, because a part of the request may have succeeded.
+-- Reads the field `error` of a response: an object of the Graph API, or a text. If a response has further fields, the
+-- error object keeps the response in its field `answer`, because a part of the request may have succeeded.
 local function from_graph(json, status)
   local content = json.error
   local err

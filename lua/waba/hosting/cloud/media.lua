@@ -26,8 +26,8 @@ media.kinds = {
 
 media.photo = { most = 5 * MB, types = { "image/jpeg", "image/png" } }
 
---- The rule of resumable uploads. Examples of templates and photos of profiles refer to such an upload by its handle
---- (cloud.md, section 3.6).
+--- The rule of resumable uploads. A resumable upload has a handle, which examples in templates and the photo of a
+--- profile require (cloud.md, section 3.6).
 media.example = { most = 100 * MB, types = { "image/jpeg", "image/png", "video/mp4", "application/pdf" } }
 
 --- The largest request to the gateway, and the largest file from a customer, in bytes.
@@ -43,7 +43,7 @@ media.ttl_minutes = { 60, 43200 }
 --- Returns the id in the response to POST /media.
 function media.read_id(json) return type(json) == "table" and json.id or nil end
 
---- The host in the platform's URLs of files. The gateway has the same files at the same paths.
+--- The host in the platform's URLs of files. The gateway serves each file at the path that the file has on this host.
 media.HOST = "lookaside.fbsbx.com"
 
 -- Returns whether all parsers of URLs read a path and query in the same way. There must be no fragment, no backslash, no
@@ -59,8 +59,8 @@ local function is_plain(target)
   return target:sub(2, 2) ~= "/"
 end
 
---- Returns the path and the query of a file at the gateway, such as "whatsapp_business/attachments/?mid=…": those of the
---- platform's URL (cloud.md, section 3.4). Returns nil for a URL of another host.
+--- Returns the path and the query of a platform's URL, such as "whatsapp_business/attachments/?mid=…". The file has
+--- this path and query at the gateway, too (cloud.md, section 3.4). Returns nil for a URL of another host.
 function media.target_of(url)
   if type(url) ~= "string" then return nil end
   local prefix = "https://" .. media.HOST

@@ -32,7 +32,7 @@ function profile.encode_about(about) return { messaging_product = "whatsapp", ab
 
 profile.find_business = fields_of
 
---- Returns the call with the changed fields. The gateway keeps the other fields.
+--- Returns a call that sends only the changed fields. The gateway keeps the other fields.
 function profile.encode_business(fields)
   local body = copy(fields)
   body.messaging_product = "whatsapp"

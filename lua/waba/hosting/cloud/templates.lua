@@ -8,12 +8,12 @@ local templates = {}
 
 -- Writing -----------------------------------------------------------------------------------------
 
--- Fields whose values the platform writes in upper case. CAPITALS_ON_TOP are fields of a template. CAPITALS occur at any
--- depth within the fields HOLDERS, for example in the buttons of cards.
+-- Fields whose values the platform writes in upper case. CAPITALS_ON_TOP has the fields of the template itself.
+-- CAPITALS has the fields at any depth inside the fields in HOLDERS, for example in the buttons of cards.
 local CAPITALS_ON_TOP = { category = true, parameter_format = true }
 local CAPITALS = { type = true, format = true, otp_type = true }
 local HOLDERS = { components = true, library_template_button_inputs = true }
--- A payment setting has types in lower case.
+-- The types in a payment setting stay in lower case.
 local AS_WRITTEN = { payment_setting = true }
 local DEEPEST = 20 -- no valid template is nested so deeply
 
@@ -57,7 +57,7 @@ function templates.check_edit(client, changes)
   return validate(client.validate, runtime.require("waba.schema.cloud.template_creation").edit, changes)
 end
 
---- Returns the call of DELETE /message_templates. `id` selects a single language.
+--- Returns the call of DELETE /message_templates. With `id`, only the translation with this id is deleted.
 function templates.encode_delete(name, id) return { query = { name = name, hsm_id = id } } end
 
 -- Reading -----------------------------------------------------------------------------------------

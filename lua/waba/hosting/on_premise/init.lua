@@ -26,7 +26,8 @@ local CLOSED = {
 }
 local OPEN = { "/v1/settings/profile", "/v1/settings/business/profile" }
 
--- Removes the query, decodes `%73`, resolves `//`, `.` and `..`, and converts the path to lower case.
+-- Removes the query, decodes percent-encoded characters, resolves `//`, `.` and `..`, and converts the path to lower
+-- case.
 local function normalize(path)
   path = path:gsub("[?#].*$", "")
   path = path:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end)

@@ -10,7 +10,8 @@ function new_file.error(path, message)
   return errors.invalid("file", ("file %s can't be written: %s"):format(path, message))
 end
 
--- Returns the path of a temporary file that does not exist yet. Creates and removes the file once, as a test.
+-- Returns the path of a temporary file that does not exist yet. Creates and removes the file once, to find out whether
+-- the folder is writable.
 function new_file.create(path)
   local temporary = ("%s.%08x.part"):format(path, math.floor(core.random() * 4294967296))
   local file, message = open_file(temporary, "wb")

@@ -46,7 +46,7 @@ local function find_link(self)
   return nil, no_photo(response)
 end
 
--- The endpoint of a request to the photo's URL. Only events for `on_event` contain the `path`.
+-- The endpoint of a request to the photo's URL. Its path is only the text that `on_event` gets instead of the URL.
 local LINKED = { method = "GET", path = "(the photo's address)", binary = true, is_external = true }
 
 -- Fetches the photo without the API key, because the host of its URL is not the gateway.
@@ -128,7 +128,7 @@ end
 
 --- Sets the photo: POST /v1/settings/profile/photo; on Cloud hosting a resumable upload, then POST
 --- /whatsapp_business_profile. The gateway crops the photo to a square of at most 640 by 640 pixels. The gateway may
---- refuse a photo of fewer than 192 pixels.
+--- refuse a photo whose width or height is less than 192 pixels.
 ---@param options waba.SetPhotoOptions
 ---@return true|nil
 ---@return waba.Error? err

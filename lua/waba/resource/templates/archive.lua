@@ -24,8 +24,9 @@ local function reason_of(value, id)
   return reason and reason ~= id and reason or "the platform's error has no text"
 end
 
--- Reads the response of the platform, { archived_templates = { id, … }, failed_templates = { [id] = reason } }, and that of
--- some gateways, { succeeded = { id, … }, failed = { id, … } }. `done` is the first name in the platform's response.
+-- Reads the platform's response, { archived_templates = { id, … }, failed_templates = { [id] = reason } }, or the
+-- response of some gateways, { succeeded = { id, … }, failed = { id, … } }. `done` is the name of the list of
+-- successful ids in the platform's response, here "archived_templates".
 local function read(json, done)
   local result = { succeeded = {}, failed = {} }
   local succeeded = values.dig(json, done) or values.dig(json, "succeeded")
