@@ -1,4 +1,4 @@
--- Counts the instructions of sending a message with valgrind (--tool=callgrind), by the library that executes them. The
+-- Counts the instructions that each library executes while a message is sent, with valgrind (--tool=callgrind). The
 -- counts do not depend on the speed of the machine. The programs are those of bench/send.lua.
 --
 --   make bench BENCH=bench/instructions.lua
@@ -36,8 +36,8 @@ local function layer_of(object)
   return "other"
 end
 
--- Returns the costs in a callgrind file, summed by row. The costs of calls are left out, because the file also has them
--- for the called functions.
+-- Returns the sum of the costs in a callgrind file for each row. The cost of a call is left out, because the file
+-- repeats this cost for the called function.
 local function read_counts(path)
   local counts, names, layer, is_call = { total = 0 }, {}, "other", false
   for line in io.lines(path) do

@@ -6,10 +6,10 @@
 --   lua5.4 bench/numbers.lua --events    the replies only
 --
 -- Each measurement is a process with at most 256 descriptors that sends over TLS to a server on loopback, with 64
--- requests in flight. `bare` is a libcurl program in C that sends with as many keys; it measures what many keys cost
--- libcurl and the machine. `idle` has as many clients as the last row, but only one of them sends; it measures what many
--- objects cost Lua's garbage collector and malloc. A ratio compares the medians of many numbers and of one number.
--- `growth` is the ratio of waba divided by the ratio of bare.
+-- requests in flight. `bare` is a libcurl program in C that sends with the same number of keys; it measures what many
+-- keys cost libcurl and the machine. `idle` has as many clients as the last row, but only one of them sends; it
+-- measures what many objects cost Lua's garbage collector and malloc. A ratio compares the medians of many numbers and
+-- of one number. `growth` is the ratio of waba divided by the ratio of bare.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/support/?.lua;" .. folder .. "/../?.lua;" .. package.path

@@ -68,7 +68,7 @@ local function new_settings(only)
   return settings
 end
 
--- Returns the number of messages for a setting. It is lower with latency, because a program then mostly waits.
+-- Returns the number of messages for a setting. With latency the number is lower, because a program then mostly waits.
 local function count_for(setting, mode)
   if setting.latency == 0 then return mode.messages end
   local lanes = setting.in_flight
@@ -138,8 +138,9 @@ local function print_results(settings)
   end
 end
 
--- The limits of three ratios: CPU to the bare program, by the latency of the server; CPU of a bulk run with a journal
--- to coroutines; system calls to the bare program.
+-- The limits of three ratios: the CPU time divided by that of the bare program, for each latency of the server; the CPU
+-- time of a bulk run with a journal divided by that of coroutines; the system calls divided by those of the bare
+-- program.
 local LIMITS = { [0] = 1.15, [0.05] = 1.2, bulk = 1.15, system_calls = 1 }
 
 local function print_limit(name, is, limit)
@@ -213,7 +214,8 @@ local function print_peers(settings)
   end
 end
 
--- Prints the largest share of the time in which the server used its CPU. At 1 the server limits the rate.
+-- Prints the largest share of the time in which the server used its CPU. A share of 1 means that the server limits the
+-- rate.
 local function print_server(settings)
   local most, where = 0, nil
   for _, setting in ipairs(settings) do

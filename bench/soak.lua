@@ -3,8 +3,8 @@
 -- and that no memory and no descriptor is lost.
 --
 --   make bench BENCH=bench/soak.lua                   200,000 messages (LUA=luajit …)
---   lua5.4 bench/soak.lua 2000 --seed=7               fewer (after: eval "$(make -s env)"); other faults
---   … --plain --timeout=20 --unmeasured               without TLS, slower, without a look at memory: for valgrind
+--   lua5.4 bench/soak.lua 2000 --seed=7               fewer messages, other failures (after: eval "$(make -s env)")
+--   … --plain --timeout=20 --unmeasured               for valgrind: no TLS, long timeouts, no check of memory
 
 local root = arg[0]:match "^(.*)/bench/[^/]*$" or arg[0]:match "^bench/" and "." or ".."
 package.path = root .. "/?.lua;" .. package.path

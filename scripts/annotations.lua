@@ -30,7 +30,7 @@ local annotations = {}
 ---@field alias_type string|nil
 ---@field choices { value: string, text: string }[]
 
--- Returns the type at the beginning of a text, and the rest. A type may contain blanks: inside brackets, after a comma
+-- Returns the type at the beginning of a text, and the rest. A type can contain blanks: inside brackets, after a comma
 -- or a colon, and around a bar.
 local function take_type(text)
   local depth, i = 0, 1

@@ -247,8 +247,8 @@ local function files_naming(module)
   return pairs(naming[module:gsub("/init$", ""):gsub("/", ".")] or {})
 end
 
--- Calls `raise(spec, by)` for the specs near to a module. For specs of the modules that require this module, `by` is
--- half.
+-- Calls `raise(spec, by)` for the specs near to a module. For the specs of modules that require this module, `by` has
+-- half of its value.
 local function raise_for_module(module, raise, by, seen)
   seen[module] = true
   local place, name = module:gsub("^waba/?", ""):gsub("/?init$", ""), module:match("([^/]+)$")
@@ -274,7 +274,8 @@ local function all_specs() return lines_of(run("cd " .. TREE .. " && find spec -
 
 local function starts_nginx(spec) return text_of(spec):find("support.nginx", 1, true) ~= nil end
 
--- Returns those of the specs that execute a line of a Lua file, in their order; or all specs if none is recorded.
+-- Returns the specs of a list that execute a line of a Lua file, in the order of the list. Returns the whole list if no
+-- record of a spec has the line.
 local function executing(specs, near, path, line)
   local found, list = reached.specs(TREE, specs, path, line), {}
   if not next(found) then return specs, near end
@@ -390,7 +391,7 @@ end
 -- Returns the checksums of the compiled modules.
 local function sums() return run(("cksum %s/build/%s/waba/*.so"):format(TREE, LUA)) end
 
--- Returns the first specs of a list; for a Lua file sorted by their seconds.
+-- Returns the first `count` specs of a list. If `path` is a Lua file, the quickest of these specs is the first.
 local function first_of(specs, count, path)
   local chosen, places = {}, {}
   for i = 1, count do chosen[i], places[specs[i]] = specs[i], i end

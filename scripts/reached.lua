@@ -1,5 +1,5 @@
--- Records for scripts/mutate.lua which specs execute each line of lua/waba. Each spec has a record, which is made again
--- after it was deleted. spec/support/reached.c is loaded into every program that a spec starts, but not into nginx.
+-- Records for scripts/mutate.lua which specs execute each line of lua/waba. Each spec has a record; delete a record to
+-- renew it. spec/support/reached.c is loaded into every program that a spec starts, but not into nginx.
 
 local reached = {}
 
@@ -34,7 +34,8 @@ local function lines_of(path)
   return lines
 end
 
--- Replaces the numbers of lines by the texts of the lines, which stay valid after other lines of the file have changed.
+-- Replaces the numbers of lines by the texts of the lines. A text stays valid after other lines of the file have
+-- changed.
 local function number_to_text(from, to, tree, seconds)
   local texts, seen, out = {}, {}, { ("seconds\t%d\n"):format(seconds) }
   for line in io.lines(from) do

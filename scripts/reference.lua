@@ -19,7 +19,7 @@ local titled = {}
 
 local function slug(title) return (title:lower():gsub("[^%w _-]", ""):gsub(" ", "-")) end
 
--- Returns a type as Markdown code. The links to its classes are below the table.
+-- Returns a type as Markdown code without links. The links to the classes of all types are below the table.
 local function code(kind) return "`" .. kind:gsub("|", "\\|") .. "`" end
 
 local function cell(text) return (text:gsub("|", "\\|"):gsub("\n", " ")) end
@@ -138,8 +138,8 @@ local function add_alias(out, alias)
   add(out, "")
 end
 
--- Returns the name with which users call a function, such as "client:send". The page's entry has the prefix for each
--- table.
+-- Returns the name with which users call a function, such as "client:send". `source.calls` has the prefix for each
+-- table with functions.
 local function shown_as(fn, source)
   local calls = source.calls or {}
   if calls[fn.owner .. "." .. fn.own] ~= nil then return calls[fn.owner .. "." .. fn.own] end

@@ -1,5 +1,5 @@
--- The pages of the reference, and the files that each page describes. `calls` maps the table before a function's name
--- in the code to the text that users write instead.
+-- The pages of the reference, and the files that each page describes. The keys of `calls` are tables with functions,
+-- such as `Client`; a value is the text that users write before the function's name, such as "client:".
 
 local function resource(name, file, class)
   return { file = "waba/resource/" .. file .. ".lua", calls = { [class] = "client." .. name .. ":" } }

@@ -1,6 +1,6 @@
 /* The smallest binding of libcurl to Lua that sends the messages of the bare programs: it has no checks, no options and
- * the same headers for all messages. The difference between this binding and the bare program is the cost of Lua, which
- * is the lowest possible cost of the library. A process has one sender, which is in static variables. */
+ * the same headers for all messages. The difference between this binding and the bare program is the cost of Lua: the
+ * library can't cost less. A process has one sender, which is in static variables. */
 #include "../bare_driver.h"
 
 #include <lauxlib.h>

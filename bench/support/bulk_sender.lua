@@ -14,7 +14,7 @@ journal = journal ~= "-" and journal or nil
 
 local client = waba.client {
   api_key = key, base_url = url, ca_file = ca_file,
-  -- The rate is above any reachable one, so that the cost of the rate limiter is measured, but no message waits.
+  -- The rate is higher than any program can send: the cost of the rate limiter is measured, but no message waits.
   pace = { messages = { rate = 1e9, burst = 1000000 }, other = { rate = 1e9, burst = 1000000 } },
 }
 

@@ -14,7 +14,7 @@ local WEBHOOK, STEP = 50, 10000
 
 local function number_of(index) return ("49305%06d"):format(index) end
 
--- Returns the API key of a number, which bench/support/numbers_program.lua also computes.
+-- Returns the API key of a number. bench/support/numbers_program.lua computes the same key.
 local function key_of(number) return ("benchmark-key-of-number-%08d"):format(tonumber(number)) end
 
 -- Posts events to a receiver. Adjacent events have different business numbers.

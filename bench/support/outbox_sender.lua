@@ -42,7 +42,7 @@ local open = {
   redis = function() return waba.outbox.redis { port = tonumber(place), hosting = "on_premise" } end,
 }
 
--- Puts entries with a call for each, or in lists of a hundred.
+-- Puts entries with one call for each entry, or with one call for a hundred entries.
 local function put(outbox, from, to, more, is_list)
   local list = {}
   for number = from, to do

@@ -1,6 +1,6 @@
 -- Posts webhooks over one connection of HTTP/1.1. Arguments: port path events count mark depth rate. With `depth` the
--- program keeps this number of requests in flight and prints the seconds. With `rate` it sends this number of requests
--- per second and prints the milliseconds of each response.
+-- program keeps this number of requests in flight and prints the seconds. With `rate` the program sends this number of
+-- requests per second and prints the milliseconds of each response.
 
 local bodies = require "bodies"
 local socket = require "socket"
@@ -33,7 +33,7 @@ if rate > 0 then
     if wait > 0 then socket.sleep(wait) end
     assert(client:send(request))
     read_answer()
-    -- Measured from the time at which the request was due, because a slow response delays the next requests.
+    -- The time since the request was due, because a slow response delays the next requests.
     took[number] = ("%.3f"):format((socket.gettime() - due) * 1000)
   end
   print(table.concat(took, " "))

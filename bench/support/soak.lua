@@ -19,8 +19,8 @@ local PHASES = {
 }
 
 -- The allowed growth of memory between the warm-up and the end, in KiB: a few buffers, and the variation of the
--- collector. A leak of 32 bytes for each of 200,000 messages is six times the first value. LuaJIT has higher limits,
--- because it counts compiled code and compiles for a long time.
+-- collector. A leak of 32 bytes for each of 200,000 messages is six times the limit of Lua's memory. The limits are
+-- higher with LuaJIT, because its memory includes compiled code and it compiles for a long time.
 local COMPILES = rawget(_G, "jit") and jit.status()
 local LUA_SLACK, RESIDENT_SLACK = COMPILES and 2048 or 1024, (COMPILES and 16 or 8) * 1024
 

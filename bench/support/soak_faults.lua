@@ -74,7 +74,8 @@ local BY_STATUS = {
   [502] = { kinds = { unavailable = true }, maybe = true },
   [504] = { kinds = { unavailable = true }, maybe = true },
 }
--- The value of `maybe_sent` if the connection broke after the status of the response, by the first digit of the status.
+-- The connection can break after the status of the response. The first digit of the status then determines
+-- `maybe_sent`.
 local BROKEN = { [2] = true, [4] = false }
 -- The error after status 503. With On-Premise hosting the message was not processed; with Cloud hosting the result is
 -- uncertain.
@@ -89,7 +90,8 @@ local OVERLOADED = {
 function faults.judge(hosting, err)
   local allowed
   if err.kind == "network" or err.kind == "timeout" then
-    -- The response may have begun. Only the status of an error response shows that the message was refused.
+    -- The connection can break within a response. Only the status of an error response shows that the message was
+    -- refused.
     allowed = { kinds = { network = true, timeout = true }, maybe = BROKEN[math.floor((err.status or 0) / 100)] }
   elseif err.code then
     allowed = BY_CODE[err.code]

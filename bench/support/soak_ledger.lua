@@ -11,7 +11,7 @@ Ledger.__index = Ledger
 -- The number of problems of one kind that are reported.
 local MOST = 10
 
---- Returns the word by which the text of a message identifies the message.
+--- Returns the words in the text of a message that contain the number of the message.
 function ledger.mark(number) return ("soak message %d."):format(number) end
 
 function ledger.new(path)
@@ -42,7 +42,7 @@ function Ledger:enter(number, sent, err)
   assert(self.file:write(("%d %s %s\n"):format(number, outcome, sent and sent.id or "-")))
 end
 
--- Returns the ids of all messages that the emulator accepted, by the numbers of the messages.
+-- Returns the ids of the messages that the emulator accepted. The keys are the numbers of the messages.
 local function read_record(self, path)
   local accepted = {}
   for line in io.lines(path) do

@@ -10,7 +10,7 @@ local webhook_server = {}
 local FOLDER = debug.getinfo(1, "S").source:match "^@(.*)/[^/]*$"
 local INTERPRETER = arg[-1]
 
---- The number of connections over which webhooks are posted, by default that of the gateway.
+--- The number of connections over which webhooks are posted. The default is the number that the gateway uses.
 webhook_server.CONNECTIONS = 6
 
 local BOT = [[
@@ -71,7 +71,7 @@ end
 
 local marks = 0
 
---- Returns the command that runs bench/support/poster.lua. Each command posts other ids.
+--- Returns the command that runs bench/support/poster.lua. No two commands post the same ids.
 function webhook_server.poster(port, path, events, count, depth, rate)
   marks = marks + 1
   local lua_path = FOLDER .. "/?.lua;" .. (os.getenv "LUA_PATH" or ";")

@@ -83,7 +83,7 @@ function metrics.watch(receiver)
   end))
 end
 
--- Returns the metric's name and its labels, "{…}", in a key of the dictionary.
+-- Returns the two parts of a key of the dictionary, "name{labels}": the metric's name and its labels.
 local function read_key(key)
   local name, labels = key:match "^([%w_]+){(.*)}$"
   return name, labels

@@ -28,7 +28,7 @@ local function is_memory(message)
   return tostring(message):lower():find("memory", 1, true) ~= nil
 end
 
--- Returns whether a failure may be caused by missing memory. libcurl often reports another error code than
+-- Returns whether missing memory can be the cause of a failure. libcurl often reports another error code than
 -- CURLE_OUT_OF_MEMORY.
 local function is_possible(failure)
   if type(failure) ~= "table" then return is_memory(failure) end

@@ -4,9 +4,9 @@ local bulk = {}
 
 local ANSWER = '{"messages":[{"id":"%s"}]}'
 
---- Returns a transport that acts as a gateway. It accepts every message; the n-th message gets the id "id-n".
+--- Returns a transport that acts as a gateway. The gateway accepts every message; the n-th message gets the id "id-n".
 --- `gateway.received` is the number of messages, `gateway.most` the largest number in flight at once. The option
---- `respond(count, request)` may return another response, or nil and a failure. Each request waits for `delay` seconds.
+--- `respond(count, request)` can return another response, or nil and a failure. Each request waits for `delay` seconds.
 ---@param options? { respond: function?, delay: number? }
 function bulk.gateway(options)
   options = options or {}

@@ -6,7 +6,7 @@ local waba = require "waba"
 
 local cloud_gateway = {}
 
---- The API key of every client of this server. Specs search objects and errors for this text.
+--- The API key of every client of this server. Specs search objects and errors for this key.
 cloud_gateway.KEY = "D360-SECRET-4f1a9c"
 
 --- Starts a server. `spec/support/server.lua` describes its options and methods.

@@ -1,6 +1,6 @@
 -- A proxy for HTTP/1.1 that cuts connections between a sender and the gateway, for spec/outbox/crash_spec.lua.
--- Arguments: its port, the port of the gateway, and N: each N-th request is cut, at the six points in turn. Prints the
--- point of each cut.
+-- Arguments: the port of the proxy, the port of the gateway, and N. The proxy cuts the connection of each N-th request.
+-- The cuts are at six points in turn. Prints the point of each cut.
 
 local cqueues = require "cqueues"
 local socket = require "cqueues.socket"

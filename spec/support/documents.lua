@@ -111,7 +111,7 @@ function documents.rows(path)
   return rows
 end
 
--- Returns the name of a file if the code block is one: its first line is `-- name.lua`.
+-- Returns the name of the file that a code block contains, or nil if the first line of the code is not `-- name.lua`.
 local function file_name(code) return code:match "^%-%- (%S+%.lua)\n" end
 
 --- Some code blocks of a page are files. Returns a table from the name of each file to its text.

@@ -1,6 +1,6 @@
-/* System calls that fail when a spec requires it. spec/support/parts.c has its own copy; a program loads this file as a
- * preloaded library, and then as a module: { fail }. This file declares the few functions of Lua that it uses, because
- * they are the same in all versions. */
+/* System calls that fail when a spec requires it. The module of spec/support/parts.c contains these functions. Other
+ * programs preload this file as a library, and then load it as the module { fail }. This file declares the few
+ * functions of Lua that it uses, because they are the same in all versions. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

@@ -43,7 +43,7 @@ local function use(url)
   engine:pump()
   collectgarbage()
   transfer = assert(engine:start(head("/a"), "x"))
-  collectgarbage() -- collects its head
+  collectgarbage() -- collects the head of the request
   assert(driver.finish(engine, transfer))
   local kept = assert(engine:start(head("/a"), { size = 5 }, { save_as = target }))
   engine:pump()

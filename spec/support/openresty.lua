@@ -1,5 +1,5 @@
 -- Makes a folder with the layout of an OpenResty installation, from Debian's LuaJIT and Debian's nginx with the Lua
--- module. Its program `resty` runs a file inside this nginx.
+-- module. The program `resty` in the folder runs a file inside this nginx.
 
 local process = require "spec.support.process"
 
@@ -28,8 +28,8 @@ export LUA_PATH="$root/site/lualib/?.lua;$root/site/lualib/?/init.lua;;" LUA_CPA
 exec "$nginx" -g "$globals" "${words[@]}" -c "$file.debian"
 ]]
 
--- The script `resty` acts as OpenResty's `resty`. It starts an nginx whose worker runs the file in a timer, with the
--- arguments in the table `arg`.
+-- The script `resty` replaces OpenResty's `resty`: the script starts an nginx whose worker runs a file in a timer, with
+-- the arguments in the table `arg`.
 local RESTY = [[#!/bin/bash
 root=$(cd "$(dirname "$(readlink -f "$0")")/.." && pwd) http=
 while [ "${1#-}" != "$1" ]; do

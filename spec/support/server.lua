@@ -42,7 +42,7 @@
 --   field = "bytes", times = n, tail = "bytes"  with `raw`: then sends the field n times, and the tail
 --   abrupt = true          with `raw`: closes the connection without TLS's close_notify
 --   drop = "head" | "request"   closes the connection without a response: after the head, or after the whole request
---   reset = "head" | "request"  the same with a TCP reset; with `raw` the reset follows the raw bytes
+--   reset = "head" | "request"  like `drop`, with a TCP reset; with `raw` the reset follows the raw bytes
 --   refuse = code          HTTP/2: sends RST_STREAM with this error code instead of a response
 --   goaway = last          HTTP/2: sends GOAWAY with this last stream (0: none was processed), then closes the connection
 --   goaway = "at"          HTTP/2: sends GOAWAY with the stream of this request, then closes the connection

@@ -77,7 +77,7 @@ local function pass_time(response, before)
   end
 end
 
--- Calls `send` with each piece of the body until it returns false.
+-- Calls `send` with each piece of the body until `send` returns false.
 local function in_pieces(response, body, send)
   local size = math.max(1, math.ceil(#body / (response.pieces or 1)))
   for at = 1, #body, size do
@@ -237,7 +237,7 @@ local function serve_http1(connection, tls)
   local first = not tls and connection:read(-1)
   if first and first ~= "\22" then connection:unget(first) end
   if first == "\22" then
-    -- The first byte of TLS was sent to a server of plain HTTP.
+    -- The client has begun a TLS handshake with a server of plain HTTP.
     send(connection, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
   elseif not tls or connection:starttls(tls) then
     while serve_request(connection, number) do
@@ -551,6 +551,6 @@ end)
 local port, authority = listen()
 announce(port, tonumber(control_port), authority)
 while true do
-  -- An error of one connection ends loop(), which is called again.
+  -- An error of one connection ends loop(), so loop() is called again.
   loop:loop()
 end

@@ -10,8 +10,8 @@ local sorted_keys, contains, strict = smallest.sorted_keys, smallest.contains, s
 local minimal, minimal_object, item_with = smallest.value, smallest.object, smallest.item_with
 local text_of, list_of, number_items = smallest.text, smallest.list, smallest.number_items
 
--- A function for each kind of rule. It gets the value of the rule, the node of the schema, and a place with the
--- functions `at(value)`, `good(value)` and `bad(value, path)`, which put a value into a complete message.
+-- A function for each kind of rule. The parameters are the value of the rule, the node of the schema, and a place. The
+-- functions `at(value)`, `good(value)` and `bad(value, path)` of the place put a value into a complete message.
 local cases = {}
 
 local wrong_values = {
@@ -170,7 +170,7 @@ local function leaf_of(item, path)
   return holder, key
 end
 
--- The field that selects the variant: a list can't have two items of one variant.
+-- A list can't have two items of one variant; the field `by` selects the variant of an item.
 local function unique_variants(node, by, place)
   place.good(list_of(node, 2))
   local item = minimal(node.each)

@@ -42,8 +42,8 @@ local function minimal_text(node)
   return text
 end
 
--- Returns a minimal object to which the field `with` can be added. Of fields that exclude each other the object has
--- one.
+-- Returns a minimal object to which the field `with` can be added. If fields exclude each other, the object has only
+-- one of them.
 local function minimal_object(node, with)
   local value = node.not_empty and { colour = "blue" } or {}
   local wanted = {}
