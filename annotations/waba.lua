@@ -331,7 +331,8 @@ local nginx = {}
 ---@field request_seconds? number  seconds in which a complete request must arrive; default: 30
 ---@field idle_seconds? number  seconds after which a connection without a request is closed; default: 60
 
---- The attempts to handle an event. The pause doubles after each failure. A random part of up to half is subtracted.
+--- The attempts to handle an event. The pause doubles after each failure. A random part of up to half is subtracted
+--- from each pause.
 ---@class waba.InboxRetry
 ---@field attempts? integer  the number of attempts after which an event becomes a dead letter; default: 8
 ---@field base? number  the pause before the second attempt, in seconds; default: 1
@@ -694,7 +695,7 @@ local nginx = {}
 --- The cases in which a bot does not reply.
 ---@class waba.QuietOptions
 ---@field echo? number  seconds after a message that a person has written in the Business app
----@field standby? boolean|number  true: while another sender controls the conversation, until a day after the latest standby or handover event; a number: seconds that replace the day
+---@field standby? boolean|number  true: while another sender controls the conversation, at most a day after the last event `standby` or `handover`; a number: this number of seconds instead of a day
 
 --- Handlers of notifications about the account, by field (Cloud; cloud.md, section 4.9).
 ---@class waba.AccountHandlers
@@ -765,7 +766,7 @@ local nginx = {}
 ---@field handover? fun(event: waba.Event, attempts: integer)  another sender controls the conversation now (Cloud)
 ---@field preference? fun(event: waba.Event, attempts: integer)  a customer wants no marketing messages, or wants them again (Cloud)
 ---@field customer_changed? fun(event: waba.Event, attempts: integer)  the phone number or the user id of a customer has changed, or has become known; see `event.customer` and `event.previous`
----@field step? table<string, fun(event: waba.Event, attempts: integer)>  handlers by the name of the step that `event:ask` has set. The handler of a step gets the customer's next message; no other handler does
+---@field step? table<string, fun(event: waba.Event, attempts: integer)>  handlers by the name of the step that `event:ask` has set. Only the handler of the step gets the customer's next message
 ---@field any? fun(event: waba.Event, attempts: integer)  every event
 ---@field error? fun(event: waba.Event, err: any)  called for each error that the platform reports in a webhook, and for each error that a handler raises
 

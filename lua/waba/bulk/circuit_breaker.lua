@@ -34,8 +34,8 @@ local function open(self, err, now)
   self.err = err
 end
 
---- Counts the result of a message, which was sent if `err` is nil. Returns true if the message was certainly not sent, and
---- must be sent again later.
+--- Counts the result of a message; `err` is nil if the message was sent. Returns true if the message was certainly not
+--- sent, and must be sent again later.
 function CircuitBreaker:record(err, now)
   local is_failure = err and GENERAL[err.kind] and not OF_RECIPIENT[err.scope or ""]
     and (err.retryable or err.maybe_sent)

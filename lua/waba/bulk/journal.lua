@@ -18,7 +18,7 @@ local open_file = require "waba.open"
 local recipient = require "waba.recipient"
 
 -- The results of all runs of one campaign, or of all runs without a campaign. The results without a campaign count for
--- every campaign, because the journal does not contain the messages.
+-- every campaign, because these messages may belong to any campaign.
 ---@class waba.JournalSection
 ---@field campaign? string
 ---@field sent integer  the number of messages that were sent
@@ -110,7 +110,7 @@ local function read_line(self, line)
   return reader ~= nil and reader(self.section, rest) ~= false
 end
 
--- Reads all complete lines. Returns the number of their bytes, or nil and the reason why a line is invalid.
+-- Reads all complete lines. Returns the number of bytes of these lines, or nil and the reason why a line is invalid.
 local function read_lines(self, file)
   local rest, taken, count = "", 0, 0
   for piece in function() return file:read(PIECE) end do
@@ -196,8 +196,8 @@ function journal.open(path, campaign)
   return self
 end
 
---- Makes the lines that begin a run, which are written with the next batch. Returns an error if the first run has
---- identified the messages by keys, and this run by positions, or the reverse.
+--- Makes the first lines of a run. The next batch writes these lines. Returns an error if the first run has identified
+--- the messages by keys, and this run by positions, or the reverse.
 function Journal:name(uses)
   if self.uses and self.uses ~= uses then
     return journal_error(self.path, self.uses == "keys"

@@ -118,7 +118,7 @@ local function await_all(self)
   end
 end
 
--- Has the method of a bulk run (run.lua) that source_reader.lua calls.
+-- A run with an outbox. source_reader.lua calls the method `end_source`, which the runs of run.lua also have.
 local OutboxRun = {}
 OutboxRun.__index = OutboxRun
 
@@ -126,9 +126,9 @@ function OutboxRun:end_source(raised)
   self.raised, self.is_exhausted = { value = raised }, true
 end
 
---- Puts the messages of the source into the outbox, and waits for their results. If the source raises an error, raises the
---- error again when the messages that the source has returned before have results.
---- Returns a `waba.BulkSummary`; or nil and an error, whose field `summary` is a `waba.BulkSummary`.
+--- Puts the messages of the source into the outbox, and waits for their results. If the source raises an error, waits
+--- until all earlier messages have results, and then raises the error again. Returns a `waba.BulkSummary`; or nil and
+--- an error, whose field `summary` is a `waba.BulkSummary`.
 function outbox_run.run(client, source, options)
   local now = clock()
   local self = setmetatable({

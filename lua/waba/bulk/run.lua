@@ -25,7 +25,7 @@ local BEAT, REPORT = 0.25, 0.5
 -- The largest number of messages that are read from the source at once. With the option `rate`, at most
 -- as many messages are read as the rate allows in BATCH_TIME seconds.
 local LARGEST_BATCH, BATCH_TIME = 64, 0.25
-local CATCH_UP = 0.1 -- the number of seconds whose messages the run may send at once after a delay
+local CATCH_UP = 0.1 -- after a delay, the run may send the messages of this number of seconds at once
 local NOW = 0.001 -- the shortest sleep in seconds
 
 -- Returns the token bucket for the option `rate`. The bucket begins with one token, so that the run does not begin with a
@@ -39,8 +39,8 @@ end
 
 local PROCESSES = 8 -- the assumed number of processes that share a rate limiter with a store
 
--- Returns the largest number of messages in flight: the messages that the client's rate limiter admits in half of the
--- timeout, because the timeout includes the wait for the rate limiter. The other half of the timeout is for the response.
+-- Returns the largest number of messages in flight: the number that the client's rate limiter admits in half of the
+-- timeout. The timeout includes the wait for the rate limiter. The other half of the timeout is for the response.
 local function most_in_flight(client, options)
   local most, pace = options.concurrency, client.delivery.pace
   local limiter = pace and pace:queue("messages").limiter
@@ -85,7 +85,8 @@ function Run:fail(raised)
   self:stop()
 end
 
---- Ends reading the source, which has raised an error. `Run:outcome` raises the error after the queue was sent.
+--- Ends reading the source, which has raised an error. `Run:outcome` raises the error after all queued messages were
+--- sent.
 function Run:end_source(raised)
   self.raised = self.raised or { value = raised }
   self.is_exhausted = true
@@ -123,7 +124,7 @@ function Run:take(now)
   return item
 end
 
---- Puts a message that was certainly not sent back into the queue.
+--- Puts a message into the queue again, because the message was certainly not sent.
 function Run:put_back(item)
   self.first = self.first - 1
   self.queue[self.first] = item

@@ -15,7 +15,7 @@
 -- - A customer of Cloud hosting has up to two ids: the phone number and the business-scoped user id. Two ids in one
 --   event identify the same customer for 90 days after the last event with one of them. The inbox in memory instead
 --   keeps the ids of the latest 100000 events. The first event with two ids joins the waiting events of both ids in one
---   conversation. Events that are taken do not change.
+--   conversation. Taken events stay in their conversation.
 -- - If the lease of a taken event expires, the attempt has failed, and `take` may return the event again.
 -- - A failed event waits for its next attempt, and the later events of its conversation wait for this event. After
 --   `retry.attempts` attempts an event becomes a dead letter. A dead letter has the reason of the last failure.
@@ -71,7 +71,7 @@ function inbox:attempts(event) end
 ---@return waba.Error? err
 function inbox:extend(event, lease) end
 
---- Acknowledges taken events. `take` does not return them again.
+--- Acknowledges taken events. `take` does not return acknowledged events again.
 ---@param event waba.Event|waba.Event[]
 ---@param is_done? boolean  true: the event was handled. The event is acknowledged even if its lease has expired, if
 ---        another worker has taken it, or if it has become a dead letter

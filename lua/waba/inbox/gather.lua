@@ -19,7 +19,7 @@ local function is_next(event, other)
 end
 
 --- Joins a taken message with later messages that were stored within `seconds` seconds after each other. Returns the
---- last message, with all messages in `messages`. Returns nil and a number of seconds if another message may come.
+--- last message, with all messages in `messages`. If another message may come, returns nil and the seconds to wait.
 function gather.join(store, lease, event, read, seconds)
   if event.kind ~= "message" then return event end
   local messages, following = { copy(event) }, {}

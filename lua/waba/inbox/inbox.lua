@@ -11,7 +11,8 @@ local window = require "waba.inbox.window"
 
 local LEASE = 60
 
---- The attempts to handle an event. The pause doubles after each failure. A random part of up to half is subtracted.
+--- The attempts to handle an event. The pause doubles after each failure. A random part of up to half is subtracted
+--- from each pause.
 ---@options waba.InboxRetry
 local RETRY = {
   attempts = { "integer>=1", 8 },        -- the number of attempts after which an event becomes a dead letter

@@ -1,4 +1,4 @@
--- Determines the key of an event, by which an inbox recognises duplicates, and the conversation of an event.
+-- Determines the key and the conversation of an event. An inbox recognises duplicates by the key.
 
 local canonical = require "waba.canonical"
 local core = require "waba.core"

@@ -1,4 +1,4 @@
--- Converts events to bytes, which a store can store, and back. The first byte identifies the format of the bytes.
+-- Converts events to bytes for a store, and bytes to events. The first byte identifies the format of the bytes.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -7,7 +7,8 @@ local webhooks = require "waba.hosting.events"
 local record = {}
 
 -- The first bytes of the formats. SOURCE: the platform's JSON text of the event, and fields of its webhook. MARK: the
--- values that `write` has written. WEBHOOK: a webhook, from an older version. Other bytes: the event as JSON.
+-- event in the format of the function `write`. WEBHOOK: a webhook, from an older version. Other bytes: the event as
+-- JSON.
 local MARK, WEBHOOK, SOURCE = "\1", "\2", "\3"
 
 -- Writes a value in a format for values that JSON can't represent, such as strings that are not UTF-8 and very deep

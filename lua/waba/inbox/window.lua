@@ -60,8 +60,8 @@ local function number_record(inbox, scope, digits)
   return { name = "numbers", value = table.concat(lines) }
 end
 
--- Returns whether the previous call, less than REREAD seconds ago, was for the same number. If not, reads the record
--- `numbers` again.
+-- Returns whether the previous call was for the same number, less than REREAD seconds ago. For another number, or after
+-- REREAD seconds, reads the record `numbers` again.
 local function was_listed(inbox, number, now)
   local known = known_of[inbox]
   if known and known.latest == number and now < known.at + REREAD then return true end

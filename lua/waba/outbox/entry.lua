@@ -1,5 +1,5 @@
 -- Checks the entries of an outbox, and converts entries to bytes and back. The bytes of an entry are two JSON texts
--- with a line break between them: the entry, and the body of its HTTP request. A sender sends this body.
+-- with a line break between them: the entry, and the body of the HTTP request that a sender sends.
 
 local callback_data = require "waba.hosting.callback_data"
 local canonical = require "waba.canonical"

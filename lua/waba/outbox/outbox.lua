@@ -152,7 +152,7 @@ function Outbox:retry_dead(filter)
   return filters.apply(self.store, "revive", true, filter)
 end
 
---- Removes dead letters. The state of their entries becomes "failed", and their messages are never sent.
+--- Removes dead letters. The state of a removed entry becomes "failed", and its message is never sent.
 ---@param filter? waba.OutboxFilter
 ---@return integer|nil count
 ---@return waba.Error? err

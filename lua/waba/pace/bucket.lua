@@ -10,11 +10,11 @@ local bucket = {}
 -- A batch has at most BATCH tokens, and at most the tokens for SPAN seconds, because a process reads the pauses of
 -- other processes only with its next batch. At a fast rate a batch has the tokens for SHORTEST seconds.
 local BATCH, SPAN, SHORTEST = 25, 0.6, 0.1
--- A token expires LATE seconds after it becomes valid, or after the seconds in which the rate allows LATE_PART of the
--- burst if these are more. The store keeps LATE_PART of the burst back: tokens that are used late, together with
--- the next tokens, could otherwise be more than the burst.
+-- A valid token expires after LATE seconds. With a large burst, a token expires later: after the time in which the rate
+-- grants LATE_PART of the burst. The store does not grant LATE_PART of the burst, because tokens that are used late,
+-- together with the next tokens, could exceed the burst.
 local LATE_PART, LATE = 0.25, 0.1
-local HEADROOM = 2 -- the number of batches of the burst that only replies may use
+local HEADROOM = 2 -- only replies may use this number of batches of the burst
 
 --- Times in seconds. While one coroutine calls the store, others check for the reply every STEP seconds. After LOST
 --- seconds the calling coroutine counts as ended. SOON is the shortest wait. Pauses are read again after FRESH s.
@@ -103,8 +103,8 @@ function Bucket:earliest(now, ahead)
 end
 
 -- Returns how many tokens to take from the store, and whether the process could use a complete batch. The expected
--- number of tokens is the number of waiting requests, or the number of used tokens of the last batch if this number is
--- larger. The second number is doubled if all tokens of the last batch were used.
+-- number of tokens is the larger of two numbers: the waiting requests, and the used tokens of the last batch. The
+-- number of used tokens is doubled if all tokens of the last batch were used.
 local function demand(self, lane, waiting)
   if lane.wanted > 0 then
     lane.guess = lane.lapsed > 0 and max(1, lane.wanted - lane.lapsed) or min(self.batch, 2 * lane.wanted)

@@ -1,5 +1,5 @@
 -- The rate limiters of an API key that several processes share. A call of the store takes tokens, and also reports how
--- many tokens of recipients were used. The reply also contains the pauses. pace/rules.lua describes calls and replies.
+-- many tokens of recipients were used. The reply contains the pauses. pace/rules.lua describes calls and replies.
 
 local buckets = require "waba.pace.bucket"
 local core = require "waba.core"
@@ -17,8 +17,8 @@ local Shared = {}
 Shared.__index = Shared
 Shared.__name = "waba.SharedLimiters"
 
---- `identity` is a hash of the API key. The store gets only the first half of this hash, because the whole hash allows
---- to compute the hashes that identify recipients.
+--- `identity` is a hash of the API key. The store gets only the first half of `identity`, because the hashes of
+--- recipients can be computed with the whole hash.
 ---@return waba.SharedLimiters
 function limiters.new(store, identity, rates)
   return setmetatable({

@@ -85,8 +85,9 @@ end
 
 function Pair:is_full(now) return not self.is_granted and self.bucket:is_full(now) end
 
---- Makes a limiter. Its field `bucket` is a copy of the bucket in the store. The field `unreported` is the number of
---- used tokens that were not reported, and `free` is the limit of this number. `name` is a hash of the recipient.
+--- Makes the limiter of a recipient; `name` is a hash of the recipient. The field `bucket` is a copy of the bucket in
+--- the store. The field `unreported` is the number of used tokens that were not reported, and `free` is the
+--- limit of `unreported`.
 function pair.new(shared, name)
   local rate = shared.rates.pair or nil
   return setmetatable({

@@ -165,7 +165,8 @@ local function died()
   }
 end
 
--- Finishes an entry with an uncertain result, or sends its message again. The entry has a status, or `settle` is over.
+-- Finishes an entry with an uncertain result, or sends its message again. Called when the message has a status, or when
+-- `settle` seconds have passed.
 local function decide(self, held, state)
   local entry = held.entry
   local status, err = self.outbox:read("status:" .. entry.id)

@@ -1,5 +1,6 @@
--- The queue of a sender, from which inbox/work takes entries. The queue has methods of an inbox. When an
--- entry has its result, the sender sets the field `change` of the entry. One call of the store makes several changes and takes other entries.
+-- The queue of a sender. The queue has the methods of an inbox with which inbox/work takes entries. When an entry has
+-- its result, the sender sets the field `change` of the entry. One call of the store makes several changes and takes
+-- other entries.
 
 local core = require "waba.core"
 local entries = require "waba.outbox.entry"

@@ -56,13 +56,13 @@ function results.finish_as(self, held, name, err)
   return finish(self, held, state_of(held, name, { error = entries.plain_error(err) }), nil, err)
 end
 
---- Lets an entry wait for a status of its message. If statuses do not have the id of the entry, finishes the entry.
+--- Lets an entry wait for a status of its message. Finishes the entry if statuses can't contain the id of the entry.
 function results.await_status(self, held, err)
   local entry = held.entry
   if not held.is_traced then return results.finish_as(self, held, "uncertain", err) end
   entry.is_uncertain = true
   local record = results.state_record(self, held, "uncertain", { error = entries.plain_error(err), traced = true })
-  function held.after() -- a status that was received before the state was stored has not made the entry due
+  function held.after() -- a status that came before the state was stored could not make the entry due
     if self.outbox:read("status:" .. entry.id) then self.outbox.store:hasten(entry.id) end
   end
   local change = { later = self.settle, body = entries.encode(entry, held.body), records = { record } }

@@ -1,4 +1,4 @@
--- Stores the changes of several entries in one call of the store. The first coroutine waits for more changes.
+-- Stores the changes of several entries in one call of the store. The coroutine with the first change waits for others.
 
 local coroutines = require "waba.coroutines"
 local errors = require "waba.errors"
@@ -14,7 +14,7 @@ Writer.__name = "waba.SenderWriter"
 local writer = {}
 
 local BEAT = 0.05 -- the seconds between two checks whether the coroutine that stores the changes has ended
--- The seconds for which the first coroutine waits. With 0 seconds nginx would not run another light thread.
+-- The seconds of the wait for other changes. With 0 seconds nginx would not run another light thread.
 local PAUSE = 0.001
 
 function Writer:sleep(seconds)

@@ -39,8 +39,8 @@
 ---@field same? integer     `put` fails if the recorded value and `value` differ in this number of leading bytes
 ---@field known? string     set by `put` if the key was recorded: the value that was recorded with the key
 ---@field id? string        the id by which the method `find` finds the entry
----@field at? number        Unix seconds; `take` does not return the entry before this time, and no entry waits for it
----@field bulk? boolean     true: `take` returns the entry after all entries without `bulk`, which must have other lanes
+---@field at? number        Unix seconds before which the entry is not taken; later entries of the conversation don't wait
+---@field bulk? boolean     true: `take` returns the entry after all entries without `bulk`. No lane may have both kinds
 
 ---@class waba.StoreLease
 ---@field body any
@@ -59,7 +59,7 @@
 ---@field delay? number     the seconds until `take` may return the entry again
 ---@field dead? boolean     true: makes the entry a dead letter
 ---@field release? boolean  true: returns the entry to the queue, and does not count the attempt
----@field later? number     the seconds until the entry is due again; later entries of its conversation do not wait for it
+---@field later? number     the seconds until the entry is due again; later entries of the conversation do not wait
 ---@field body? any         with `later`: the entry's new body
 ---@field reason? string    with `delay` and `dead`: the reason of the failure
 ---@field following? table[]  with `done = "held"` or `dead`: more entries to change, from the method `following`
@@ -123,7 +123,7 @@ function store:put(entries, records, taking) end
 function store:take(n, seconds, changes, mark) end
 
 --- Returns the entries that wait behind a taken entry in the same conversation, in their order. The returned entries
---- are not leased. They wait until the lease of the taken entry ends.
+--- are not leased: `take` returns none of them until the lease of the taken entry ends.
 ---@param lease waba.StoreLease
 ---@param n integer  the largest number of entries to return
 ---@return { body: any, age: number }[]|nil list  `age`: the seconds since the entry was stored
@@ -137,7 +137,8 @@ function store:following(lease, n) end
 ---@return integer|nil held  the number of leases that had not expired
 function store:settle(changes, records, to_disk) end
 
---- Lists entries or dead letters. The entries of a conversation are in their order, and so are all dead letters.
+--- Lists the entries, or the dead letters. The entries of a conversation are in the order of `take`. The oldest dead
+--- letter is the first.
 ---@param dead boolean
 ---@param n integer
 ---@param after? string  the second result of the previous call, to continue its list

@@ -6,8 +6,8 @@ local filters = {}
 
 local PAGE = 200 -- the number of rows of one page
 
---- Raises an error if a filter of the caller has an unknown field, or an empty reason. An empty reason would select all
---- rows, probably because a variable of the caller is empty.
+--- Raises an error if a filter of the caller has an unknown field, or an empty reason. An empty reason
+--- would select all rows. A variable of the caller is probably empty.
 function filters.check(filter, known, what)
   option.check(filter, known, what, 3)
   if filter and filter.reason == "" then error(what .. ": option reason is empty: expected a part of the reason", 3) end
@@ -19,7 +19,7 @@ local function matches(row, filter)
 end
 
 -- Calls `visit` with the matching rows of each page, until `visit` returns nil. `visit` returns true if it has removed
--- the rows. In this case the next page begins with the first row of the store.
+-- the rows; the next page then begins with the first row of the store.
 local function each_page(store, dead, filter, visit)
   local after
   repeat
@@ -51,8 +51,8 @@ function filters.list(store, filter, n, dead)
   return not err and list or nil, err
 end
 
---- Calls the method `revive` or `drop` of a store with all rows that match a filter. Calls `prepare` before the method
---- with the same rows. Returns the number of changed rows; or nil and an error.
+--- Calls the method `revive` or `drop` of a store with all rows that match a filter. Before each call of the method,
+--- calls `prepare` with the rows of this call. Returns the number of changed rows; or nil and an error.
 function filters.apply(store, method, dead, filter, prepare)
   local total = 0
   local ok, err = each_page(store, dead, filter or {}, function(page)

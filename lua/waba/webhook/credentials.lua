@@ -16,8 +16,8 @@ local function header(headers, name)
 end
 
 -- Every check below compares with all accepted credentials, so that the duration of the check does not depend on which
--- credentials match. Each check returns true or false, or nil if it needs the body and was called without it. The second
--- result is the reason of a refusal, which never quotes the request.
+-- credentials match. Each check returns true or false. A check that needs the body returns nil if `body` is nil. The
+-- second result is the reason of a refusal, and never quotes the request.
 
 local function is_one_of(accepted, value)
   local ok = false
@@ -25,8 +25,7 @@ local function is_one_of(accepted, value)
   return ok
 end
 
--- Compares the header without changes first, because the name of the scheme is case-insensitive, but most senders write
--- "Basic".
+-- The name of the scheme is case-insensitive. Most senders write "Basic", so the unchanged header is compared first.
 local function check_basic(accepted)
   return function(headers)
     local sent = header(headers, "authorization")
@@ -123,7 +122,8 @@ local function header_sets(headers)
 end
 
 --- Returns a function that checks the credentials of a request, and returns whether they are valid and the reason of a
---- refusal. The function returns nil if it needs the body and was called without it. Raises an error for invalid options.
+--- refusal. The function returns nil if `body` is nil and the check needs the body. Raises an error for invalid
+--- options.
 ---@return fun(headers: table<string, string>, body: string|nil): boolean|nil, string|nil
 function credentials.checker(options)
   local checks = {}

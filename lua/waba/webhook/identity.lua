@@ -140,7 +140,7 @@ end
 ---@param is_in_order boolean  true: no other event of the customer is handled at the same time
 ---@return waba.Customer|nil customer  nil: the event has no customer
 ---@return waba.Customer|nil previous  the previous ids, if the event shows that the ids have changed
----@return waba.StoreRecord[]|nil records  the records to write when the event was handled
+---@return waba.StoreRecord[]|nil records  the records to write after the event was handled
 function identity.resolve(event, get, is_in_order)
   local phone, user_id, parent = identity.ids_of(event)
   local is_change = inbound.new_address(event) ~= nil
@@ -170,8 +170,8 @@ function identity.resolve(event, get, is_in_order)
   return customer, previous, lookup.records
 end
 
--- Returns the user id and the phone number of a customer. `name` is one of them, and is the only result if the other id is
--- unknown.
+-- Returns the user id and the phone number of a customer; `name` is the user id or the phone number. Returns only
+-- `name` if the other id is unknown.
 local function names_of(scope, name, get)
   local value = get(scope .. name .. ":id")
   if value == nil or value == "" then return name end

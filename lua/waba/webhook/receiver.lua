@@ -175,8 +175,8 @@ local OPTIONS = {
 ---@options waba.QuietOptions
 local QUIET = {
   echo = "number>0", -- seconds after a message that a person has written in the Business app
-  standby = "boolean|number", -- true: while another sender controls the conversation, until a day after the latest standby or
-    -- handover event; a number: seconds that replace the day
+  standby = "boolean|number", -- true: while another sender controls the conversation, at most a day after the last event
+    -- `standby` or `handover`; a number: this number of seconds instead of a day
 }
 
 -- The methods that an inbox must have.

@@ -8,7 +8,7 @@ local refusal_log = {}
 
 local INTERVAL = 60 -- seconds between two lines for one status
 
---- Returns the function that reports a refused webhook. Its parameter `from` is the address of the sender.
+--- Returns the function that reports a refused webhook. The parameter `from` is the address of the webhook's sender.
 ---@param log fun(text: string)  writes a line
 ---@return fun(status: integer, reason: string, from: string|nil)
 function refusal_log.new(log)

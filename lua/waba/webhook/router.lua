@@ -82,7 +82,7 @@ router.HANDLERS = option.with(ACCOUNT, {
   customer_changed = HANDLER, -- the phone number or the user id of a customer has changed, or has become known; see
                              -- `event.customer` and `event.previous`
   step = "table<string, fun(event: waba.Event, attempts: integer)>", -- handlers by the name of the step that `event:ask`
-                             -- has set. The handler of a step gets the customer's next message; no other handler does
+                             -- has set. Only the handler of the step gets the customer's next message
   any = HANDLER,             -- every event
   error = "fun(event: waba.Event, err: any)", -- called for each error that the platform reports in a webhook, and for each
                              -- error that a handler raises
@@ -125,7 +125,8 @@ function router.new(on)
 
   local function handle_error(event) return on.error(event, event.error) end
 
-  -- Returns the handlers to call, in their order: for a change of the customer, of the type, of the kind, and `any`.
+  -- Returns the handlers to call, in this order: `customer_changed`, the handler of the type, the handler of the kind,
+  -- `any`.
   local function handlers_of(event, step)
     local changed = event.previous and on.customer_changed or nil
     local of_step = step and on.step and on.step[step]

@@ -19,7 +19,7 @@ Server.__index = Server
 local server = {}
 
 local MOST_PORT = 65535
--- The longest wait in seconds of `run`. A signal that comes just before a wait is noticed after this time.
+-- The longest wait in seconds of `run`. A signal that comes just before a wait is noticed after the wait.
 local LONGEST = 0.5
 
 --- The options of `waba.webhook.server`.
@@ -119,7 +119,7 @@ function Server:step(seconds)
 end
 
 --- Accepts no more webhooks, responds to the webhooks that have arrived, waits for the running handlers, and closes the
---- server. With an inbox in memory, handles all of its events first. Outside of a coroutine this function steps the
+--- server. Before the end, handles all events of an inbox in memory. Outside of a coroutine this function steps the
 --- server until the server is closed.
 function Server:stop()
   if self.stopping then return end

@@ -190,7 +190,7 @@ function session.open(event, inbox, settings, get)
     if settings.quiet_while then check_quiet(self, settings.quiet_while, previous) end
     steps[event] = false
   end
-  opt_outs.note(event, scope, self.records) -- after the opt-outs of the previous names
+  opt_outs.note(event, scope, self.records) -- the records of the event replace the records that `move` has added
   return self
 end
 

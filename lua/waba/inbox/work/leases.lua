@@ -72,8 +72,8 @@ function leases.seconds_to_tend(self, now)
   return max(0.001, min(left, LONGEST))
 end
 
--- Renews the leases of a receiver before a take. A take could return events whose handlers still run, if their leases have
--- expired.
+-- Renews the leases of a receiver before a take, because a take could return an event with an expired lease while the
+-- handlers of the event still run.
 local function tend_all(receiver, taking)
   local list = {}
   for running in pairs(leases.works_of[receiver]) do list[#list + 1] = running end
@@ -107,8 +107,8 @@ local function enqueue(self, events, due, now)
   end
 end
 
--- Returns the number of events to take. If handlers are quick, this number exceeds the number of free handlers, because
--- one large call of the store costs less than several small calls.
+-- Returns the number of events to take. If handlers are quick, takes more events than handlers are free, because one
+-- large call of the store costs less than several small calls.
 local function wanted(self)
   if self.inbox.settles_all then return min(self.batch, self.concurrency - self.active) - #self.queue end
   if self.took > 0 then self.ahead = self.was_quick and min(self.batch, 2 * self.ahead + 1) or 0 end

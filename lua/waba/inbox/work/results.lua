@@ -20,7 +20,8 @@ function results.report(self, text)
   if self.log then self.log(text) else io.stderr:write("waba: ", printable.text(text), "\n") end
 end
 
--- Reports a handler that did not wait for longer than a lease, so that no coroutine could renew the lease.
+-- Reports a handler that ran for longer than a lease without a wait. No other coroutine could renew the lease
+-- meanwhile.
 local function report_blocked(self, entry)
   local late = clock() - entry.renew_at
   if late <= self.lease * 2 / 3 then return end

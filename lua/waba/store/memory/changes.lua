@@ -15,7 +15,8 @@ local function defer(self, conversation, change)
   conversations.append(self, entry)
 end
 
--- Makes one change. Returns whether the lease was valid. With `done = "always"`, also whether the entry existed.
+-- Makes one change. Returns whether the lease was valid. If the lease was not valid and `done` is "always", the second
+-- result is whether the entry was removed.
 local function make_change(self, change)
   local entry = change.lease.item
   local conversation = entry.conversation

@@ -168,7 +168,7 @@ function conversations.remove_entry(self, entry)
       conversation[conversation.first] = entry
       if position == conversation.first then
         conversations.remove_first(self, conversation)
-      else -- the entry was not the first entry, whose lease or delay does not change
+      else -- the first entry stays, with its lease or delay
         conversation[conversation.first] = nil
         conversation.first, self.count = conversation.first + 1, self.count - 1
         if entry.id then self.ids[entry.id] = nil end

@@ -1,4 +1,4 @@
--- The store in the memory of a process. Its entries are lost when the process ends.
+-- The store in the memory of a process. The entries are lost when the process ends.
 
 local class = require "waba.store.class"
 local conversations = require "waba.store.memory.conversations"

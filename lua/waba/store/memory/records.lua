@@ -6,7 +6,8 @@ local clock = core.clock
 
 local records = {}
 
--- The time at which the present call of the store began. Each call reads the clock once, which LuaJIT can't compile.
+-- The time at which the present call of the store began. Each call reads the clock only once, because LuaJIT can't
+-- compile the function `clock`.
 local now = clock()
 
 function records.begin()

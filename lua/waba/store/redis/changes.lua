@@ -35,8 +35,8 @@ local function finish()
 end
 ]]
 
---- The script changes entries, and returns "" if all leases are valid. Otherwise returns a text with a digit for each
---- change: 1 if its lease is valid, else 0. The first argument is the number of changes. Arguments of each change: its
+--- The script changes entries. Returns "" if all leases are valid, else a text with a digit for each change: 1 if the
+--- lease of the change is valid, else 0. The first argument is the number of changes. Arguments of each change: its
 --- kind, the token, the queue, the attempt, the item's id and name, the seconds or the ids of the following items or
 --- "", the reason or the new body, and "!" if the entry keeps a mark, or "". The last arguments are the records.
 changes.SETTLE = script.HEAD .. changes.ADVANCE .. records.WRITE .. [[

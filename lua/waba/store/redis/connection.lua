@@ -1,4 +1,4 @@
--- A connection to a Redis server or cluster. Inside nginx it uses the sockets of nginx, otherwise those of LuaSocket.
+-- A connection to a Redis server or cluster, by the sockets of nginx inside nginx, and otherwise by LuaSocket.
 
 local core = require "waba.core"
 local library = require "waba.library"
@@ -153,7 +153,7 @@ local function node_of(address, place)
   return node
 end
 
--- For some commands, a function that returns whether the server responds as Redis does.
+-- For some commands, a function that returns whether a reply has the form of a reply from Redis.
 local IS_OF_REDIS = {
   SCRIPT = function(reply) return type(reply) == "string" and reply:find("^" .. ("%x"):rep(40) .. "$") ~= nil end,
   GET = function(reply) return reply == false or type(reply) == "string" end,
@@ -178,7 +178,7 @@ end
 --- has the error text at the same index. If the connection fails, `call` returns nil and an error text.
 ---@param settings waba.RedisAddress  the table may have other fields
 ---@param name string    the public function that makes the store, for the error about a library that is not installed
----@param level integer  the level of this error for the function `error`
+---@param level integer  the level for the function `error`, if the library is not installed
 ---@return { call: (fun(commands: string[][], tag?: string): any[]|nil, table<integer, string>|string), close: fun() }
 function redis_connection.new(settings, name, level)
   local address = {}

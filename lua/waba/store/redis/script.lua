@@ -1,7 +1,7 @@
 -- Runs scripts in Redis. Redis runs one script at a time, so no other command sees a part of its changes. The first
 -- script of a process is LOOK, which registers the process. If the memory of Redis is full, Redis refuses a script
--- whose first write needs memory. Only the script of `put` begins with such a write. The comment of each script lists
--- its arguments ARGV[1], ARGV[2], …
+-- whose first write needs memory. Only the script of `put` begins with a write that needs memory. The comment of each
+-- script lists the arguments ARGV[1], ARGV[2], …
 --
 -- A queue contains the items of one lane of a conversation. An item is a text such as "1764444444000001 n\n{}": an id,
 -- a name, a line break and a body. The id is the time in microseconds at which the entry was stored. The name is the
@@ -43,8 +43,8 @@ local function due_of(queue) return key(string.sub(queue, 1, 5) == "bulk:" and "
 local function id_of(item) return string.match(item, "^%d+") end
 ]]
 
---- Lua code of scripts that append items. A script calls `write_due` after its last `append`, which adds the queues
---- with a new first item to the sorted sets `due` and `due:bulk`.
+--- Lua code of scripts that append items. After its last call of `append`, a script calls `write_due`. The function
+--- `write_due` adds the queues with a new first item to the sorted sets `due` and `due:bulk`.
 script.APPEND = [[
 local first_items = {}
 local function append(queue, item, id)
@@ -64,7 +64,7 @@ local function write_due()
 end
 ]]
 
--- The connections of the stores. A connection has a password, so it is not a field of the store: programs print stores.
+-- The connection of each store. The connection is not a field of the store, so that printing a store shows no password.
 local connections = setmetatable({}, { __mode = "k" })
 
 function script.connect(self, connection) connections[self] = connection end

@@ -37,7 +37,8 @@ changes.MARK = MARK
 
 function changes.is_marked(token) return token ~= nil and token:sub(-1) == MARK or nil end
 
--- Makes one change. Returns whether the lease was valid. With `done = "always"`, also whether the entry existed.
+-- Makes one change. Returns whether the lease was valid. If the lease was not valid and `done` is "always", the second
+-- result is whether the entry was removed.
 local function settle(self, change, now)
   local database, seq, token = self.database, change.lease.seq, change.lease.token
   local before = change.lease.was_marked and MARK or nil
@@ -76,7 +77,8 @@ local function settle(self, change, now)
     before, now + change.delay, escape(change.reason), seq, token) > 0
 end
 
--- Removes the entries of changes in one statement if all have the same valid lease. Returns whether that is the case.
+-- Removes the entries of changes in one statement if all have the same valid lease. Returns whether the entries were
+-- removed.
 local function remove_all(self, list)
   local first, seqs = list[1], {}
   if #list < changes.FEW or #list > ENTRIES or not first.done then return false end

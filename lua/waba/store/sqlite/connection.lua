@@ -232,8 +232,8 @@ end
 
 --- Runs `work` in one transaction, as `guarded` does.
 ---@param work fun(): any, any
----@param to_disk? boolean  true: the changes are on the disk when this function returns; not nil: the transaction fails
----        if the file is removed or replaced during the transaction
+---@param to_disk? boolean  true: the changes are on the disk when this function returns; true or false: the transaction
+---        fails if the file is removed or replaced during the transaction
 function Connection:transaction(work, to_disk)
   return self:guarded(function()
     if (to_disk or false) ~= self.to_disk then

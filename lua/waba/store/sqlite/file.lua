@@ -54,7 +54,7 @@ local SCHEMA = {
   "CREATE TABLE waba_owner (name TEXT PRIMARY KEY) WITHOUT ROWID", -- processes that took entries (store/owner.lua)
 }
 
--- Converts the tables of release 1.0. The text %d is replaced by the time in microseconds.
+-- Converts the tables of release 1.0. The text %d is replaced by the present time in microseconds.
 local FROM_VERSION_1 = {
   -- some files of release 1.0 do not have the table waba_customer
   "CREATE TABLE IF NOT EXISTS waba_customer (name TEXT PRIMARY KEY, root TEXT, until REAL)",
@@ -140,7 +140,7 @@ function sqlite_file.message(text)
 end
 
 --- Returns an error text if a path can't be used for the file of a store. This function does not create the file,
---- because the master process of nginx may run it as another user than the workers.
+--- because the caller may be the master process of nginx, which runs as another user than the workers.
 function sqlite_file.file_error(path)
   if path == "" then return "its name is empty" end
   if path == ":memory:" then return nil end

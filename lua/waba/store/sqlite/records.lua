@@ -1,4 +1,4 @@
--- The records of the SQLite store, and the keys of its entries. The table `waba_record` has both.
+-- The records of the SQLite store, and the keys of its entries. The table `waba_record` has the records and the keys.
 
 local sqlite_connection = require "waba.store.sqlite.connection"
 
