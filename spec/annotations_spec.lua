@@ -19,7 +19,8 @@ local read_file = require("spec.support.documents").read
 
 local interpreter = jit and "luajit" or "lua" .. _VERSION:match "%d.%d"
 
--- Returns an object of each class that users get from the library, by its name in the reference.
+-- Returns an object of each class that users get from the library. The keys are the names of the classes in the
+-- reference.
 local function public_objects()
   local waba = require "waba"
   local client = waba.client { api_key = "a-key", transport = { send = function() end } }

@@ -1,4 +1,4 @@
--- A short run of bench/backlog.lua, which measures an inbox in which many events wait.
+-- A short run of bench/backlog.lua: an inbox in which many events wait.
 
 local backlog = require "bench.support.backlog"
 

@@ -83,7 +83,7 @@ describe("a message whose connection was cut", function()
       teardown(function() gateway:stop() end)
       before_each(function() gateway:forget() end)
 
-      -- Returns the number of complete requests to the path of messages.
+      -- Returns the number of complete requests to a path, by default the path for messages.
       local function complete(path)
         local count = 0
         for _, request in ipairs(gateway:received(path or "/v1/messages")) do

@@ -117,8 +117,8 @@ describe("core.append", function()
   end)
 
   describe("when the system refuses", function()
-    -- Runs code in another process and returns the lines that it prints. The code has `file`, an open file that
-    -- contains "one", and `reopen`.
+    -- Runs code in another process and returns the lines that it prints. The code can use two variables: `file` is an
+    -- open file that contains "one"; `reopen` is a function.
     local function lines(code)
       folder:write("file", "one")
       local output = failing_calls.run(([[

@@ -241,8 +241,8 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
         return event
       end
 
-      -- Stores the events in one call and in a call for each. Asserts that `take` returns them one at a time in the
-      -- order of the list.
+      -- Stores the events in one call, and then again with one call for each event. Asserts that `take` returns them
+      -- one at a time in the order of the list.
       local function assert_one_conversation(list, box)
         local order = ids(list)
         for _, together in ipairs { false, true } do
@@ -268,8 +268,8 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
         assert_one_conversation { from("a", PHONE), from("b", PHONE, USER), from("c", nil, USER) }
         assert_one_conversation { from("a", nil, USER), from("b", PHONE, USER), from("c", PHONE) }
         assert_one_conversation { from("a", PHONE), from("b", nil, USER), from("c", PHONE, USER), from("d", nil, USER) }
-        -- Events a and b arrive before c links their ids. The order of such events is not defined, so each backend has
-        -- its own.
+        -- Events a and b arrive before c links their ids. The order of a and b is not defined, so it differs between
+        -- the backends.
         local first = backend == "redis" and PHONE or nil
         assert_one_conversation { from("a", first, not first and USER or nil), from("b", not first and PHONE or nil,
           first and USER), from("c", PHONE, USER), from("d", PHONE) }

@@ -119,7 +119,7 @@ describe("the installation", function()
 
   it("can be packed as a source rock and as a binary rock", function()
     local packed = folder .. "/packed"
-    -- Makes a Git repository with the tag of the release. Git uses it in place of the rockspec's URL.
+    -- Makes a Git repository with the tag of the release. Git uses this repository in place of the rockspec's URL.
     run(("mkdir %s && cp -R %s/. %s/repository && cd %s/repository && rm -rf build && git init -q && git add -A "
       .. "&& git -c user.name=x -c user.email=x@example.com commit -q -m x && git tag v1.0.0"):format(
       quote(packed), quote(source), quote(packed), quote(packed)))

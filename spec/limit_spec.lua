@@ -15,8 +15,8 @@ local function limited(command)
   return process.run(("ulimit -n %d; timeout 30 %s 2>&1"):format(LIMIT, command))
 end
 
--- Returns whether a library is installed. Another process loads it, because loaded modules change the results of other
--- specs.
+-- Returns whether a library is installed. Another process loads the library, because loaded modules change the results
+-- of other specs.
 local function has(library)
   return process.run(("%s -e 'print((pcall(require, %q)))'"):format(process.interpreter(), library)) == "true"
 end

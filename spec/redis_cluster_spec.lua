@@ -7,7 +7,7 @@ local waba = require "waba"
 
 local NODES = 3
 
--- Returns a free port below 55536, because a node also uses the port 10000 above.
+-- Returns a free port below 55536, because a node also uses the port whose number is larger by 10000.
 local function port_of_node()
   local port
   repeat

@@ -8,7 +8,7 @@ local REASON = { pool = "waba.clients: option load failed for the number 4930555
 describe("a sender whose clients cannot be found at present", function()
   for _, lua in ipairs { "lua5.1", "lua5.2", "lua5.3", "lua5.4", "luajit" } do
     it("continues its work in " .. lua, function()
-      -- The lock prevents that two test runs build the module at the same time.
+      -- Because of the lock, only one test run builds the module at a time.
       local paths = process.run(("flock build make -s --no-print-directory env LUA=%s 2>/dev/null"):format(lua))
       local reported = process.run(("%s; timeout 60 %s spec/support/lookup_program.lua 2>&1"):format(paths, lua))
       local lines = {}

@@ -1,4 +1,4 @@
--- src/sink.h: where the body of a response goes: memory, a file, or a function.
+-- src/sink.h writes the body of a response to memory or to a file, or passes the body to a function.
 
 local parts = require("spec.support.parts").load()
 local process = require "spec.support.process"

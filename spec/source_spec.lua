@@ -1,4 +1,4 @@
--- src/source.h: the body of a request: bytes, a file, or a function.
+-- src/source.h reads the body of a request from bytes, from a file, or from a function.
 
 local parts = require("spec.support.parts").load()
 local process = require "spec.support.process"

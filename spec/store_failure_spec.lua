@@ -1,4 +1,4 @@
--- A store of which one call fails: the methods of inboxes, outboxes and receivers return the store's error, and lose or
+-- One call of a store fails: the methods of inboxes, outboxes and receivers return the store's error, and lose or
 -- repeat nothing. A test runs once for each call of the store; in each run another call fails.
 
 local errors = require "waba.errors"
@@ -71,7 +71,7 @@ end
 local function webhook(...) return { method = "POST", headers = {}, body = webhooks.cloud { messages = { ... } } } end
 
 describe("with a store that fails, the receiver's", function()
-  -- Returns a store with the messages of two customers, of whom one has stopped marketing messages.
+  -- Returns a store with the messages of two customers. One of the customers has stopped marketing messages.
   local function prepare()
     local inbox = waba.inbox.memory { retry = { base = 0 } }
     local receiver = waba.receiver { open = true, inbox = inbox, on = { text = function(event) event.state.seen = true end } }
@@ -80,21 +80,21 @@ describe("with a store that fails, the receiver's", function()
     return inbox.store, { receiver = receiver, inbox = inbox }
   end
 
-  -- As `prepare`, and both messages were taken.
+  -- Like `prepare`, but both messages were taken.
   local function prepare_taken()
     local store, subject = prepare()
     subject.events = assert(subject.inbox:take(2))
     return store, subject
   end
 
-  -- As `prepare`, and both messages are dead letters.
+  -- Like `prepare`, but both messages are dead letters.
   local function prepare_dead()
     local store, subject = prepare_taken()
     for _, event in ipairs(subject.events) do assert(subject.inbox:fail(event, "no use", true) == false) end
     return store, subject
   end
 
-  -- Returns a store with a status about a closed window that arrived before `expect` was called.
+  -- Returns a store with a status that reports a closed window. The status arrived before `expect` was called.
   local function prepare_unsent()
     local inbox = waba.inbox.memory()
     local client = { send = function() return { id = "x" } end, mark_read = function() end }
@@ -168,7 +168,7 @@ describe("with a store that fails, the outbox's", function()
     return outbox.store, { outbox = outbox, ids = ids }
   end
 
-  -- As `prepare`, and the first message was sent.
+  -- Like `prepare`, but the first message was sent.
   local function prepare_sent()
     local store, subject = prepare()
     local client = scripted_transport.cloud_client { { body = '{"messages":[{"id":"wamid.1"}]}' } }

@@ -157,8 +157,9 @@ describe("the library and the emulator of Cloud hosting", function()
   end)
 end)
 
--- Patterns of the names of rules by which the library refuses messages that the emulator accepts. docs/platform does
--- not state these rules, or the emulator compares the message with the approved template instead.
+-- Patterns of names of rules. The library refuses messages that violate these rules; the emulator accepts these
+-- messages, because docs/platform does not state the rule, or because it compares the message with the approved
+-- template instead.
 local STRICTER = {
   on_premise = {
     "link: format$", "^contacts.*: format$", "^contacts.*: is$", "^location.*itude: is$", "^hsm.*: is$",
@@ -177,7 +178,8 @@ local STRICTER = {
   },
 }
 
--- Patterns of the names of rules by which the emulator refuses messages that the library accepts.
+-- Patterns of names of rules. The emulator refuses messages that violate these rules; the library accepts these
+-- messages.
 local LOOSER = {
   on_premise = { "^interactive%(address_message%)", "^interactive%(order_", "^interactive: ", "language.code: characters$" },
   cloud = { "card_index: range$", "%(voice_call%).*payload: characters$", "%(tap_target_configuration%)",

@@ -39,7 +39,8 @@ end
 local function put(inbox, mark, events)
   for number = 1, events / BATCH do
     local sources = {}
-    -- The number has seven digits in each mark, so that no mark with the number of an event is equal to another one.
+    -- An id contains the mark and then the number of an event, without a separator. Seven digits in each mark keep the
+    -- ids different.
     local list = assert(waba.events(bodies.make(BATCH, ("%sx%07d"):format(mark, number), CUSTOMERS), sources))
     assert(inbox:put(list, sources))
   end

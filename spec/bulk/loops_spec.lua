@@ -1,4 +1,4 @@
--- client:send_all in each event loop and outside of one.
+-- client:send_all in each event loop and outside of event loops.
 
 local emulators = require "spec.support.emulator"
 local transports = require "spec.support.transports"

@@ -1,5 +1,4 @@
--- The command `waba` with standard output and standard error as pipes, closed or full, and what it writes there for
--- scripts.
+-- The command `waba` when standard output and standard error are pipes, closed or full; and its output for scripts.
 
 local command = require "spec.support.command"
 local core = require "waba.core"

@@ -11,8 +11,8 @@ local function message(id, from)
   return { kind = "message", hosting = "on_premise", id = id, from = from, type = "text", text = "secret " .. id, raw = {} }
 end
 
--- Stores three events of customer 1 and one event each of customers 2, 3 and 4. One becomes a dead letter, one waits
--- for a retry, one is taken.
+-- Stores three events of customer 1 and one event each of customers 2, 3 and 4. One event becomes a dead letter, one
+-- event waits for a retry, and one event is taken.
 local function fill(box)
   assert(box:put { message("a", "1"), message("b", "2"), message("c", "3"), message("d", "4"), message("e", "1"),
     message("f", "1") })

@@ -38,8 +38,8 @@ describe("an encoded message", function()
   it("leaves at once if no rate limit delays it", function()
     local rate, shared = { rate = 0.01, burst = 2 }, { limiters = function() return { bucket = error, pair = error } end }
     for index, row in ipairs {
-      -- After two messages to one recipient: whether a third message to this recipient, and a message to another
-      -- recipient, may be sent at once.
+      -- Columns: the option `pace`; after two messages to one recipient: whether a third message to this recipient can
+      -- be sent at once, and whether a message to another recipient can be sent at once.
       { false, true, true }, { { messages = false, pair = false }, true, true }, { { messages = rate, pair = false }, false, false },
       { { messages = false, pair = rate }, false, true }, { { messages = { rate = 0.01, burst = 3 }, pair = rate }, false, true },
       { { messages = rate, pair = { rate = 0.01, burst = 3 } }, false, false },

@@ -304,7 +304,7 @@ describe("ordered messages", function()
     end)
   end)
 
-  -- Makes a request to nginx with light threads, of which one is killed while it waits.
+  -- Makes a request to nginx that starts light threads. One of the threads is killed while it waits.
   local IN_NGINX = [[
     local waba, log = require "waba", {}
     package.loaded.client = package.loaded.client

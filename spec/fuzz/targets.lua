@@ -126,8 +126,8 @@ function targets.text(bytes)
   assert(core.sha256():update(half):update(bytes:sub(#half + 1)):hex() == core.sha256():update(bytes):hex(), "another digest")
 end
 
--- Properties: reading a webhook raises no error; an event that is stored as JSON of its webhook is the same after it is
--- read.
+-- Properties: reading a webhook raises no error; an event does not change when it is stored as the JSON of its webhook
+-- and read again.
 function targets.webhook(bytes)
   local sources = {}
   local events, message = webhooks.read(bytes, sources)

@@ -25,8 +25,8 @@ describe("the limits of a server", function()
     budget = limits.new(options)
   end
 
-  -- Returns a connection from which the server has been waiting for bytes for `waited` seconds; nil: the server does
-  -- not wait.
+  -- Returns a connection. The server has waited `waited` seconds for bytes of the connection; nil: the server does not
+  -- wait.
   local function connection(peer, waited)
     local self = { peer_name = peer or "a", waiting = waited ~= nil, since = core.clock() - (waited or 0) }
     function self.interrupt() interrupted[#interrupted + 1] = self end

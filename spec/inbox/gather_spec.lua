@@ -9,8 +9,8 @@ local function message(id, more)
   return event
 end
 
--- Joins a message with the messages behind it, a list of `{ age, event }`; ages are in seconds. Returns the ids of the
--- joined messages, or the seconds that are left to wait.
+-- Joins a message with later messages. `others` is the list of later messages, each `{ age, event }`; ages are in
+-- seconds. Returns the ids of the joined messages, or the seconds that are left to wait.
 local function join(age, event, others, seconds)
   local list, lease, wanted = {}, {}, nil
   for index, other in ipairs(others) do list[index] = { body = other[2], age = other[1] } end

@@ -23,7 +23,7 @@ local function message(more)
   return event
 end
 
--- Returns the records that the inbox stores for one event, by name.
+-- Returns the records that the inbox stores for one event. The keys are the names of the records.
 local function records_of(event, inbox, names)
   local found = {}
   for _, record in ipairs(window.records(inbox or inbox_of(), { event }, { { names = names or { "777/49151" } } }) or {}) do

@@ -10,7 +10,7 @@ local function message(id, from)
   return { kind = "message", hosting = "on_premise", id = id, from = from or id, type = "text", raw = {} }
 end
 
--- Counts the calls of these methods, except calls that one of them makes.
+-- Counts the calls of these methods, except calls from inside of a counted call.
 local function counted(object, ...)
   local counts, is_inside = { all = 0 }, false
   local function leave(...)

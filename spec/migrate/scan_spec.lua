@@ -76,7 +76,7 @@ describe("waba.migrate.scan", function()
     } do
       it(name, function()
         local body = case[3]
-        -- A log does not contain a body of bytes as it was sent.
+        -- In a log the text "(bytes)" replaces the bytes of a file.
         local read = request(case[1], case[2], type(body) == "table" and body or body and "(bytes)" or nil)
         assert.same({}, read.lacking)
         assert.same({ method = case[4], path = case[5], query = case[6], body = case[7] }, read.cloud)

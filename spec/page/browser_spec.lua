@@ -10,8 +10,8 @@ local MODULES = process.run "pwd" .. "/build/browser"
 local MESSAGES = 10000
 local EVA = "4915112345601"
 
--- The spec is left out under LuaJIT, which serves the same page, and on machines without Node or Chromium
--- (scripts/install-browser).
+-- The spec needs Node and Chromium (scripts/install-browser). LuaJIT serves the same page, so the spec runs under PUC
+-- Lua only.
 local CAN_RUN = not rawget(_G, "jit") and process.run("command -v node && command -v chromium && test -d "
   .. process.quote(MODULES .. "/node_modules/playwright-core") .. " && echo installed"):find "installed$"
 if not CAN_RUN then return end

@@ -1,7 +1,7 @@
 -- The three stores (memory, SQLite, Redis) agree: random calls have the same results in each store, and leave the same
 -- entries, dead letters and records. Times are now or far away, so that no result depends on the moment of a call. Each
--- entry has at most one name, because the contract does not define the order in a conversation that was joined from
--- two.
+-- entry has at most one name, because the contract does not define the order of entries after two conversations are
+-- joined.
 
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
@@ -37,7 +37,7 @@ local function due_text(due)
   return due <= 0 and "now" or ("in %d hours"):format(math.floor(due / HOUR + 0.5))
 end
 
--- Returns all rows of a list, which is read in pages.
+-- Reads all pages of a list, and returns the rows.
 local function rows_of(store, is_dead)
   local all, after = {}, nil
   repeat
@@ -48,7 +48,7 @@ local function rows_of(store, is_dead)
   return all
 end
 
--- Returns the names of the records that begin with "r", which are read in pages.
+-- Reads pages of the records whose names begin with "r", and returns the names.
 local function names_of(store)
   local all, is_known, after = {}, {}, nil
   repeat

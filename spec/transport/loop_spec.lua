@@ -140,7 +140,7 @@ describe("the event loop", function()
         end)
       end
 
-      -- Runs functions concurrently, of which one is killed, until the last function has returned.
+      -- Runs functions concurrently until the last function has returned. One of the functions is killed.
       local function run_survivors(...)
         local functions, over, fine, fault = { ... }, false, nil, nil
         local last = functions[#functions]

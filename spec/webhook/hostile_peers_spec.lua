@@ -57,7 +57,7 @@ local function wait_for(condition, what) process.wait_for(condition, what, 10, c
 describe("the webhook server among hostile peers", function()
   local inbox, stderr
 
-  -- Hides the reports of the server, which spec/webhook/server_spec.lua tests.
+  -- Hides the reports of the server. spec/webhook/server_spec.lua tests these reports.
   before_each(function()
     stderr = io.stderr
     io.stderr = { write = function() end }

@@ -1,5 +1,5 @@
--- The webhook server in a program with another event loop, which calls `server:step()`. The program also uses its
--- client outside of the server, so the client's option `loop` names this loop.
+-- The webhook server in a program whose own event loop calls `server:step()`. The program also uses its client outside
+-- of the server, so the client's option `loop` names the event loop of the program.
 
 local core = require "waba.core"
 local http1 = require "spec.support.plain_http"

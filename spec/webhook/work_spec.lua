@@ -23,7 +23,7 @@ local function busy(seconds)
   while core.clock() < deadline do end
 end
 
--- Each event loop has a function `run` that runs functions in it.
+-- `run` runs functions in the event loop.
 local LOOPS = {}
 for _, name in ipairs { "blocking", "native", "cqueues", "luv", "copas" } do
   LOOPS[#LOOPS + 1] = { name = name, run = transports.runners[name] }

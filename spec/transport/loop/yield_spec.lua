@@ -4,7 +4,8 @@
 local process = require "spec.support.process"
 local server = require "spec.support.server"
 
--- The result of a send in each place. In Lua 5.1 a coroutine can't yield in more places than in other versions.
+-- The result of a send in each place. Lua 5.1 has more places in which a coroutine can't yield than other versions
+-- have.
 local EXPECTED = {
   ["pcall"] = "sent", ["the callback of string.gsub"] = "invalid", ["the comparison of table.sort"] = "invalid",
   ["an iterator"] = "sent", ["a metamethod"] = "sent", ["a bulk run in pcall"] = "sent", ["a bulk run in string.gsub"] = "invalid",
@@ -31,7 +32,7 @@ describe("a place in which a coroutine cannot wait", function()
 
   for _, lua in ipairs { "lua5.1", "lua5.2", "lua5.3", "lua5.4", "luajit" } do
     it(lua .. ": refuses the send before its first byte", function()
-      -- The lock prevents that two test runs build the module at the same time.
+      -- Because of the lock, only one test run builds the module at a time.
       local paths = process.run(("flock build make -s --no-print-directory env LUA=%s 2>/dev/null"):format(lua))
       gateway:forget()
       local output = process.run(("%s; %s spec/support/yield_program.lua %s 2>&1"):format(paths, lua, gateway.url))
