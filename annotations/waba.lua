@@ -100,7 +100,7 @@ local nginx = {}
 ---@field errors? table[]  the errors in the webhook
 ---@field identity? table  the identity of the customer
 ---@field timestamp? integer  Unix seconds; default: the emulator's current time
----@field id? string  the id of the message; that of an earlier message delivers it twice
+---@field id? string  the id of the message; an id that was used before makes a duplicate
 ---@field profile? boolean  false: the webhook has no `contacts`
 ---@field fields? table  further fields of the message, such as fields that the platform may add later
 ---@field standby? boolean  true: another sender controls the conversation, so the webhook has the field "standby" (Cloud)

@@ -4,7 +4,8 @@ local waba = require "waba"
 
 local event_kinds = {}
 
--- A file for each type of media. Only its first bytes are valid, by which programs recognise the type.
+-- A file for each type of media. Only the first bytes of each file are valid; programs recognise the type by these
+-- bytes.
 local FILES = {
   image = "\255\216\255\224 a photo", sticker = "RIFF\16\0\0\0WEBPVP8 sticker", video = "\0\0\0\24ftypmp42 a video",
   audio = "OggS a sound", voice = "OggS a voice note", document = "%PDF-1.4 a document",

@@ -32,8 +32,8 @@ function output.is_broken()
   return broken
 end
 
--- Opens /dev/null for each standard stream that the shell has closed (`>&-`), because a socket could get its descriptor.
--- Returns the files, which must stay open until the command ends.
+-- Opens /dev/null for each standard stream that the shell has closed (`>&-`), because otherwise a socket could get the
+-- stream's descriptor. Returns the files, which must stay open until the command ends.
 function output.open_closed()
   local kept = {}
   for _, stream in ipairs { io.stdin, io.stdout, io.stderr } do

@@ -43,7 +43,8 @@ local function unknown(name)
     or "is not a known field of a message; it is left out" }
 end
 
--- Adds references to messages of On-Premise hosting, by a quote or a reaction, to `read.lacking`.
+-- Adds a quote of, and a reaction to, a message of On-Premise hosting to `read.lacking`, because Cloud hosting does not
+-- know the message's id.
 local function refuse_old_ids(read)
   if is_old_id(read.options.reply_to) then
     read.lacking[#read.lacking + 1] = { path = "context", why = OLD_ID }

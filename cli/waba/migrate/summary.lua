@@ -26,8 +26,8 @@ local MOST_PLACES = 500
 ---@field changes waba.migrate.Place[]  the fields that change, the most frequent field first
 ---@field lacks waba.migrate.Place[]    the fields without a counterpart, the most frequent field first
 
--- Returns the name under which a field is counted. The name of a field of a request contains the endpoint instead of the
--- path, because the path contains ids.
+-- Returns the name under which a field is counted. For a request that is not a message, the name contains the endpoint
+-- instead of the path, because paths contain ids.
 local function place_of(read, path)
   if not read.method then return path end
   if path ~= "path" then return read.type ~= nil and path or ("%s %s %s"):format(read.method, read.endpoint, path) end

@@ -26,7 +26,7 @@ end
 --- Returns the Unix time in seconds, with a fraction.
 function Clock:now() return self.start + cqueues.monotime() - self.origin + self.ahead end
 
---- Returns the Unix time in whole seconds, as webhooks have it.
+--- Returns the Unix time in whole seconds, the form of times in webhooks.
 function Clock:timestamp() return math.floor(self:now()) end
 
 -- Returns the seconds since the start, more precisely than a difference of Unix times.

@@ -1,5 +1,6 @@
--- The error codes of the platform: each line has the code, the HTTP status of its response, and the title. The codes
--- that the emulator returns also have a name before the title, which is the same on both hostings for the same meaning.
+-- The error codes of the platform: each line has the code, the HTTP status of its response, and the title. A code that
+-- the emulator returns also has a name, before the title. Codes with the same meaning have the same name on both
+-- hostings.
 
 local codes = {}
 

@@ -247,7 +247,7 @@ function Handle:health(settings)
   return self:ask("health", settings)
 end
 
---- Restarts the WhatsApp client behind the gateway. Every response is 502 for this number of seconds.
+--- Restarts the WhatsApp client behind the gateway. For this number of seconds, every response has the status 502.
 ---@param seconds number  seconds of the emulator's clock
 ---@return true|nil
 ---@return waba.Error? err

@@ -24,7 +24,7 @@ local INBOUND = {
   errors = "table[]",                -- the errors in the webhook
   identity = "table",                -- the identity of the customer
   timestamp = "integer",             -- Unix seconds; default: the emulator's current time
-  id = "string",                     -- the id of the message; that of an earlier message delivers it twice
+  id = "string",                     -- the id of the message; an id that was used before makes a duplicate
   profile = "boolean",               -- false: the webhook has no `contacts`
   fields = "table",                  -- further fields of the message, such as fields that the platform may add later
   standby = "boolean",               -- true: another sender controls the conversation, so the webhook has the field
@@ -83,8 +83,8 @@ local function split(fields)
   return content, options
 end
 
--- Sends a message whose content is a table. If `known` is set, the table has also the options, and `known` is the types
--- of all fields.
+-- Sends a message whose content is a table. If `known` is set, the table also contains the options, and `known` has the
+-- types of all fields.
 local function send_table(self, kind, content, options, known)
   if type(content) ~= "table" then
     error(("customer:%s: the content must be a table, not a %s"):format(kind, type(content)), 3)

@@ -2,7 +2,7 @@
 
 local files = {}
 
---- The name of the file, in the folder of the emulator's process, with the process id of the program that `waba
+--- The name of a file in the folder of the emulator's process. The file has the process id of the program that `waba
 --- emulator --` has started.
 files.PROGRAM = "program"
 

@@ -89,7 +89,8 @@ end
 
 local function is_authorized(self, request) return request.headers[gateway.KEY_HEADER] == self.options.api_key end
 
---- Returns the file in which the body of a request is stored (by default the memory), and the maximum length.
+--- Returns the largest length of a request's body, and the file in which the body is stored. Without a file, the body
+--- is kept in memory.
 function Gateway:expects(request)
   return request.method == "POST" and is_authorized(self, request) and self:expects_file(request)
     or { limit = MAX_JSON }

@@ -51,9 +51,9 @@ local MESSAGES = {
   since = "integer", -- only entries whose sequence number is larger than this number
 }
 
--- Returns the entries that match a filter; `kind` is the name of the method, and `count` the name of the entries'
--- count. Selects only entries that were added after the last call of `forget`. The methods do not call this function as
--- a tail call, so that an error has the line of the user's code.
+-- Returns the entries that match a filter. `kind` is the name of the public method; `count` is the field of
+-- waba.emulator.Counts that counts these entries. Selects only entries that were added after the last call of `forget`.
+-- The methods do not call this function as a tail call, so that an error has the line of the user's code.
 local function entries_of(self, kind, count, known, filter)
   local is_table, complete = type(filter) == "table", {}
   if filter ~= nil and not is_table and type(filter) ~= "function" then
@@ -89,7 +89,8 @@ end
 ---@field answered boolean   true: the response was sent
 ---@field response string|nil  the body of the response, if it has at most 16 KiB
 
---- Lists the requests that the gateway has received, oldest first. The option `keep` limits how many are stored.
+--- Lists the requests that the gateway has received, oldest first. The option `keep` limits the number of stored
+--- requests.
 ---@param filter? waba.emulator.RequestFilter|fun(request: waba.emulator.ReceivedRequest): boolean
 ---@return waba.emulator.ReceivedRequest[]|nil
 ---@return waba.Error? err

@@ -34,7 +34,7 @@ end
 -- `json.pack` replaces a string that is not UTF-8 with a table. This is the table's only field.
 local BYTES = "\1bytes"
 
--- Returns a deep copy of a value, in which a value is replaced by the result of `change(value)` if this is not nil.
+-- Returns a deep copy of a value. Each value for which `change(value)` is not nil is replaced by this result.
 local function map(value, change)
   local changed = change(value)
   if changed ~= nil then return changed end

@@ -26,7 +26,7 @@ end
 
 function Store:get(id) return self.files[id] end
 
---- Removes a file. Returns whether the store had this file.
+--- Removes a file. Returns false if the store does not have the file.
 function Store:remove(id)
   local kept = self.files[id]
   self.files[id] = nil

@@ -13,7 +13,8 @@ function message_rules.characters(text)
   return count
 end
 
--- Returns whether a text has WhatsApp's markup: words between two equal signs, with spaces or punctuation outside.
+-- Returns whether a text has WhatsApp's markup: words between two identical markers such as `*`, with spaces or
+-- punctuation before and after the markers.
 local function has_markup(text)
   if text:find "```" then return true end
   text = " " .. text .. " "
@@ -205,7 +206,8 @@ function message_rules.check_products(value, path, context)
 end
 
 --- Returns the function that rules call to find products in the option `catalogs`. The function returns an error with
---- the code `no_product` if none of the products exists; if only some of them are missing, it sets `context.missing`.
+--- the code `no_product` if none of the products exists; if only some of them are missing, the function sets
+--- `context.missing`.
 function message_rules.product_finder(gateway, no_catalog, no_product, context)
   return function(action, path)
     local catalogs, new_error = gateway.options.catalogs, gateway.checker.new_error

@@ -247,7 +247,7 @@ function options.complete_number(number, first)
 end
 
 --- Returns the options of the first business number, with defaults. The field `cloud` has all options of its Cloud
---- gateway. The options in the first element of `numbers` replace the others.
+--- gateway. The options in the first element of `values.numbers` replace those in `values`.
 function options.complete(values)
   local first = values.numbers and values.numbers[1] or {}
   local complete = collect(options.list, {}, { first, values, column(3, options.list) })

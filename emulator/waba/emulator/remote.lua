@@ -92,8 +92,8 @@ function remote.start(options, settings)
   return started
 end
 
---- Closes the standard input of a process, and waits until the process has ended. If `forced` is true, kills the
---- process before, because the process did not respond to the command to stop.
+--- Closes the standard input of a process, and waits until the process has ended. If `forced` is true, first kills the
+--- process, because the process did not respond to the command to stop.
 function remote.finish(started, forced)
   if forced and started.pid then
     os.execute(("kill -9 %d 2>/dev/null; rm -rf -- %s"):format(started.pid, quote(started.folder)))
@@ -103,7 +103,8 @@ end
 
 -- Calling the control port ------------------------------------------------------------------------
 
--- The seconds after which a call fails, and the largest response in bytes. A journal with many requests is large.
+-- The seconds after which a call fails, and the largest response in bytes, which must be enough for a journal with many
+-- requests.
 local TIMEOUT, MAX_RESPONSE = 30, 1024 * 1024 * 1024
 
 --- The control connection to one gateway. The gateways of a process share one HTTP connection. Calls block the program.

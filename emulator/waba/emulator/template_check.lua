@@ -12,9 +12,9 @@ local template_check = {}
 local cloud_error, on_premise_error = cloud_rules.checker.new_error, on_premise_rules.checker.new_error
 local parameters_of, variables = template_store.parameters_of, template_store.variables
 
--- The parameter `own` of the functions is CLOUD or ON_PREMISE, which have the codes and limits of a hosting. `sub_types`
--- has the sub_types in a message by the type of the template's button; buttons of the types in `needed` need a
--- parameter.
+-- The parameter `own` of the functions is CLOUD or ON_PREMISE, which have the codes and limits of a hosting.
+-- `own.sub_types` maps the type of a template's button to its sub_type in messages. Buttons of the types in
+-- `own.needed` need a parameter.
 local function count_error(own, where, count, wanted)
   return own.new_error("parameter_count",
     "%s: number of localizable_params (%d) does not match the expected number of params (%d)", where, count, wanted)
@@ -236,7 +236,7 @@ local function check_lengths(sent)
   end
 end
 
--- Returns the template of a message; or nil and an error, which may be about the namespace.
+-- Returns the template with a name and language; or nil and an error, for example for an invalid namespace.
 local function find(store, name, language, namespace)
   if namespace and namespace ~= store.gateway.options.namespace and (store.names[name] or not store.any) then
     return nil, on_premise_error("parameter_invalid",

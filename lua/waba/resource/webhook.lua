@@ -1,4 +1,5 @@
--- The URLs to which the gateway posts webhooks: of the phone number; on Cloud hosting, also of the account, and further ones.
+-- The webhook URLs that the gateway stores: the URL of the phone number and, on Cloud hosting, the URL of the account
+-- and further destinations.
 
 local core = require "waba.core"
 local outcome = require "waba.resource.outcome"
@@ -54,7 +55,8 @@ local function encode_headers(options, at)
   return headers
 end
 
--- Returns an error text for a URL that the gateway refuses. A URL on loopback is for an emulator, which accepts any URL.
+-- Returns an error text for a URL that the gateway refuses. Does not check a URL on loopback, because an emulator
+-- accepts any URL.
 local function check_url(url, origin, rules)
   if not rules then return nil end
   local host = origin:match("^%a+://(%[.-%])") or origin:match("^%a+://([^:]+)")

@@ -1,5 +1,5 @@
--- The rules of messages on Cloud hosting (cloud.md, section 2), in the notation of schema/compile.lua. A rule in another
--- module is loaded when a message of the type is first checked.
+-- The rules of messages on Cloud hosting (cloud.md, section 2), in the notation of schema/compile.lua. If the rule of a
+-- message type is in another module, the module is loaded when a message of this type is first checked.
 
 local runtime = require "waba.runtime"
 local shared = require "waba.schema.shared"
@@ -17,7 +17,7 @@ local function contacts()
   }
 end
 
--- The fields beside the field `category` of a message without an approved template.
+-- Returns the rules of the fields that only a message without an approved template has, except the field `category`.
 local function direct_send(longest)
   local config = object { template_name = shared.template_name }
   return { ttl_seconds = { is = "integer", range = { 30, longest } }, direct_send_config = config }

@@ -48,7 +48,7 @@ local UNKNOWN = "waba.schema.unknown_field"
 ---@field or_value? number  an allowed number outside of the range
 ---
 ---@field fields? table<string, waba.Rule>
----@field open? boolean  true: an object may have unknown fields, and values without a variant
+---@field open? boolean  true: an object may have unknown fields, and in the field `by` a value without a variant
 ---@field refused? table<string, string>  error texts for fields that are not allowed
 ---@field instead? string  the advice in the error text for a value that is not an object
 ---@field suggest? string[]  further names that the error text for an unknown field may suggest
@@ -71,8 +71,8 @@ local UNKNOWN = "waba.schema.unknown_field"
 ---  the values at the paths `plus`, less the values at the paths `minus`. A missing value counts as 0. Nothing is checked
 ---  if the total or the first value of `plus` is missing
 ---@field examples? { text: string, values: string?, sets: string?, named: string?, required: boolean? }  `text` is the
----  field with the text of a template. The other fields are paths of the examples for its placeholders: a list of values,
----  a list of such lists, or a list of { param_name, example }
+---  field with the text of a template. The other fields are paths of examples for the placeholders of the text. `values`
+---  is the path of a list, `sets` of a list of lists, and `named` of a list of { param_name, example }
 ---
 ---@field each? waba.Rule  the rule of a list's elements
 ---@field count? { [1]: integer, [2]: integer? }  the smallest (default: 1) and the largest length of a list
@@ -99,7 +99,7 @@ local function sorted_keys(map)
   return keys
 end
 
-local compile -- rules contain rules
+local compile -- declared here, because rules contain rules
 
 -- Returns a rule with its inferred fields, unless the mode is "documented".
 local function effective(node, mode)
@@ -131,7 +131,8 @@ local function not_an_object(node, value)
   return err
 end
 
--- `known` has the fields that have selected this rule as a variant. If there is one, the value is certainly a table.
+-- `known` has the fields that have selected this rule as a variant. If `known` has a field, the value is certainly a
+-- table.
 local function compile_object(node, mode, known)
   local checks, required = {}, {}
   for name in pairs(known) do checks[name] = true end

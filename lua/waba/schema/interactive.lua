@@ -12,7 +12,8 @@ parts.text_header = shared.only_variant("text", parts.header_text)
 
 function parts.text_part(most) return object { text = required(text(1, most)) } end
 
--- The rule of an interactive message from the rules of its parts. The message can't have a header or footer without a rule.
+-- Returns the rule of an interactive message; `content` has the rules of its parts. If `content` has no rule for the
+-- header or the footer, the message must not have this part.
 function parts.frame(content)
   local refused = {}
   for _, part in ipairs { "header", "footer" } do

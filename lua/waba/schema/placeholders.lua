@@ -64,11 +64,13 @@ end
 
 local function are_named(names) return names[1] ~= nil and not names[1]:find("^%d+$") end
 
--- {{1}} to {{n}}, on On-Premise hosting and on Cloud hosting; {{first_name}}, on Cloud hosting.
+-- Formats of texts: `numbered` for the placeholders {{1}} to {{n}} on On-Premise hosting, `positional` for the same
+-- placeholders on Cloud hosting, and `named` for placeholders such as {{first_name}} on Cloud hosting.
 placeholders.numbered, placeholders.positional = format(numbered_error), format(positional_error)
 placeholders.named = format(named_error)
 
---- Either kind of placeholders. The first placeholder of a text determines the kind.
+--- The format of a text with numbered or named placeholders. The first placeholder of the text determines which of them
+--- are allowed.
 placeholders.numbered_or_named = format(function(names)
   if are_named(names) then return named_error(names) end
   return numbered_error(names)

@@ -21,7 +21,8 @@ local some_text = text(1)
 
 shared.text, shared.required, shared.with, shared.any_text, shared.some_text = text, required, with, any_text, some_text
 
--- The rules of fields that are any strings. `names` has the names of the fields, separated by spaces.
+-- Returns the rules of fields whose values can be any strings. `names` has the names of the fields, separated by
+-- spaces.
 function shared.strings(names)
   local fields = {}
   for name in names:gmatch "%S+" do fields[name] = any_text end

@@ -43,10 +43,11 @@ parts.button_index = {
   one_of = { "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 },
 }
 
--- The rule of a header from the rule of its parameter.
+-- Returns the rule of a header; `parameter` is the rule of the header's parameter.
 function parts.header(parameter) return object { parameters = { is = "list", count = { 1, 1 }, each = parameter } } end
 
--- The rule of a button from the rule of its parameters. `most` is the largest number of parameters.
+-- Returns the rule of a button; `parameter` is the rule of each of its parameters, and `most` is the largest number of
+-- parameters.
 function parts.template_button(parameter, most)
   return object { index = parts.button_index, parameters = { is = "list", count = { 1, most or 1 }, each = parameter } }
 end

@@ -6,7 +6,8 @@ local nearest_name = require "waba.nearest_name"
 
 local unknown_field = {}
 
--- Returns the known field whose name is most similar to an unknown name, or nil. Inner fields of known objects count, too.
+-- Returns the known field whose name is most similar to an unknown name, or nil. The result can also be a field inside
+-- a known object.
 local function nearest_field(name, node, known)
   local names = {}
   for _, other in ipairs(node.suggest or {}) do names[other] = other end

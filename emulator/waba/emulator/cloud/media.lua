@@ -91,7 +91,8 @@ local function too_large(gateway)
     ("The file is too large: at most %d bytes are allowed."):format(gateway.options.max_media), nil, 413)
 end
 
--- Checks the parts of a form. Returns the MIME type of its file; or nil and the response that refuses the form.
+-- Checks the parts of a form. Returns the MIME type of the file in the form; or nil and the response that refuses the
+-- form.
 local function check_form(gateway, parts)
   local product, file, options = parts.messaging_product, parts.file, gateway.options
   if not product or product.text ~= "whatsapp" then

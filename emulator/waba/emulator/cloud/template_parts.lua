@@ -75,7 +75,7 @@ for name in ("CATALOG MPM SPM REQUEST_CONTACT_INFO ORDER_DETAILS"):gmatch("%S+")
   BUTTON.variants[name] = { fields = { text = OPTIONAL_LABEL } }
 end
 
--- Checks that the quick replies are adjacent to each other, and that the other buttons are.
+-- Checks that all quick replies are adjacent, and that all other buttons are adjacent.
 local function check_groups(buttons, path)
   local changes = 0
   for i = 2, #buttons do

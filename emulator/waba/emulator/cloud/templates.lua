@@ -42,7 +42,7 @@ local function set_held(self, id, held)
   end
 end
 
--- Ends the hold of messages with the status "failed", because their template was paused or disabled.
+-- Ends the hold of a template's messages, which get the status "failed", because the template was paused or disabled.
 local function fail_held(self, id)
   for _, entry in ipairs(self.held[id] or {}) do
     entry.failure = { errors = { responses.row("template_paused",
@@ -51,8 +51,8 @@ local function fail_held(self, id)
   set_held(self, id, false)
 end
 
---- Holds an accepted message if the messages of its template are held, and returns whether they are. `failure` is the
---- failure of the message after the hold, or nil.
+--- Holds an accepted message if the messages of its template are held. Returns whether the message is held. `failure`
+--- is the failure that the message has after the hold, or nil.
 function Templates:hold_message(template, record, failure)
   local waiting = template and self.held[template.id]
   if waiting then waiting[#waiting + 1] = { record = record, failure = failure } end
@@ -69,7 +69,7 @@ end
 local PAUSES = { PAUSED = { title = "FIRST_PAUSE", description = "The quality of the template is low" },
   DISABLED = { title = "DISABLED", description = "The quality of the template is low" } }
 
---- Sets a status, and posts the webhook about it.
+--- Sets the status of a template, and posts the webhook about the new status.
 function Templates:set_status(template, status)
   status = status:upper()
   template.status = status

@@ -21,7 +21,7 @@ local Gateway = gateways.class("waba.emulator.OnPremise", {
 Gateway.post_status, Gateway.set_health = messages.post_status, number.set_health
 Gateway.customer_deletes, Gateway.traffic = messages.customer_deletes, { change_number = inbound.change_number }
 
---- Returns the waba.emulator.WebhookShape. The lists of events are fields of one object.
+--- Returns the waba.emulator.WebhookShape. The body of a webhook is one object whose fields are lists of events.
 function on_premise.webhook_shape()
   return {
     join = function(events, more)

@@ -8,11 +8,11 @@ import { Switches } from './switches.js';
 import { Traffic } from './traffic.js';
 
 const NAMES = ['Eva', 'Ben', 'Ada', 'Noah', 'Mia', 'Omar', 'Lin', 'Zoe', 'Ivo', 'Ana'];
-// In a narrow window one phone or the panel is shown, as in style.css.
+// A narrow window shows only one phone or the panel. style.css has the same width.
 const NARROW = matchMedia('(max-width: 900px)');
 // The number of phones that open automatically.
 const AT_ONCE = 3;
-// The number of customers with a button each; the other customers are found by name or number.
+// The largest number of customers that have buttons; the other customers are found by name or number.
 const MOST_NAMED = 30;
 
 const HOSTINGS = { on_premise: 'On-Premise', cloud: 'Cloud' };
@@ -23,7 +23,7 @@ const CONNECTION_ERRORS = {
   refused: 'The token of this address is wrong. Each start of the emulator has another one: open the address that it prints.',
 };
 
-// The number that the page begins with: the one that a bot uses.
+// The business number that the page shows first: one that a bot uses, if there is one.
 function usualGateway() {
   return store.gateways.find((one) => one.webhook) || store.gateways.find((one) => dataOf(one.name).byId.size)
     || store.gateways.find((one) => one.name === 'on_premise') || store.gateways[0];

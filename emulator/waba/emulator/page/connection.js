@@ -13,7 +13,7 @@ export function subscribe(listener) {
   return () => listeners.delete(listener);
 }
 
-// Draws the page again soon; many changes at once are drawn together.
+// Draws the page again after a short delay, so that changes at about the same time are drawn together.
 export function changed() {
   if (scheduled) return;
   scheduled = true;
@@ -44,7 +44,7 @@ function push(map, key, value) {
   map.get(key).push(value);
 }
 
-// A reaction is shown at its message, and is not an entry of the conversation.
+// A reaction is shown below the message that it refers to, and is not an entry of the conversation.
 function addReaction(data, message) {
   const { message_id: id, emoji } = message.content || {};
   if (!id) return false;
@@ -100,7 +100,7 @@ function readSnapshot(snapshot) {
   store.codes = snapshot.codes;
   for (const [name, parts] of Object.entries(snapshot.gateways)) {
     const data = dataOf(name);
-    // Requests and messages in the order of their times, so that refused ones are at the right position.
+    // Adds requests and messages in the order of their times, so that refused messages have the right position.
     const entries = [];
     for (const kind of Object.keys(ADD)) for (const entry of list(parts[kind])) entries.push([kind, entry]);
     entries.sort((a, b) => a[1].at - b[1].at);
@@ -174,7 +174,7 @@ async function post(path, body, type) {
 
 let queue = Promise.resolve();
 
-// Makes one call after the other: requests on several connections could overtake each other.
+// Makes one call after the other, because requests on several connections could overtake each other.
 function inOrder(action) {
   const result = queue.then(action);
   queue = result.catch(() => {});

@@ -50,7 +50,7 @@ export function asLua(message, gateway, contact) {
 
 const quote = (text) => `'${text.replace(/'/g, `'\\''`)}'`;
 
-// `request`: the request of a sent message; `attempt`: the webhook of a customer's message.
+// `request` is the request of a sent message, `attempt` the webhook of a customer's message; one of them is set.
 export function asCurl(request, attempt, gateway, caFile) {
   if (request) {
     return `curl ${quote(gateway.url + request.path)} ${caFile ? `--cacert ${quote(caFile)} ` : ''}\\\n`
@@ -64,7 +64,7 @@ export function asCurl(request, attempt, gateway, caFile) {
   return '# There was no request and no webhook for this message.\n';
 }
 
-// `asked`: the customer's message before a sent message, if there is one.
+// `asked` is the customer's message before the sent message `message`; undefined if there is none.
 export function asSpec(message, asked, gateway, contact) {
   const handle = `emulator${gateway.kind === 'cloud' ? '.cloud' : ''}`;
   const inbound = message.direction === 'inbound' ? message : asked;

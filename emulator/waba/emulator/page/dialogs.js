@@ -8,7 +8,7 @@ export function Dialog({ title, onClose, children }) {
   useEffect(() => {
     const { current } = dialog;
     if (!current.open) current.showModal();
-    return () => current.close(); // the focus returns to where it was
+    return () => current.close(); // the browser returns the focus to the previous element
   }, []);
   return html`<dialog ref=${dialog} aria-label=${title} onClose=${onClose}
       onClick=${(event) => event.target === dialog.current && dialog.current.close()}>

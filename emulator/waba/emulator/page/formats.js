@@ -94,14 +94,14 @@ function walk(value, path, indent, before, after, lines) {
   lines.push({ path, text: pad + close + after });
 }
 
-// The field that an error names: "Parameter 'text.body': …", "text.body must …".
+// Returns the field in an error text such as "Parameter 'text.body': …" or "text.body must …".
 export function fieldOf(details) {
   const found = /['"`(]([a-z_]+(?:(?:\.[a-z_0-9]+)|(?:\[\d+\]))*)['"`)]/.exec(details || '')
     || /(?:^|\s)([a-z_]+(?:(?:\.[a-z_0-9]+)|(?:\[\d+\]))+)/.exec(details || '');
   return found ? found[1] : null;
 }
 
-// The line of a field: its whole path, or the path within the part of the type of message.
+// Returns whether `path` is the path of the field. `field` may begin inside the message's content.
 function isField(path, field) {
   return field && (path === field || path.endsWith('.' + field));
 }

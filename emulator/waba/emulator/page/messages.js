@@ -286,7 +286,7 @@ function Text({ body }) {
   return html`<p class=${isEmojiOnly(body) ? 'text large' : 'text'}>${markup(body)}</p>`;
 }
 
-// The content of a message. `context`: the gateway, and `act`, which is absent if nothing can be tapped.
+// The content of a message. `context` has the gateway and the function `act`; without `act`, nothing can be tapped.
 export function Content({ message, context }) {
   const { type, content } = message;
   if (type === 'text' && content) return html`<${Text} body=${String(content.body ?? '')} />`;

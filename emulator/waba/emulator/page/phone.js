@@ -22,7 +22,8 @@ function Tick({ status, title }) {
   return html`<span class="tick ${status}" role="img" aria-label=${status} title=${title || status}>${TICKS[status]}</span>`;
 }
 
-// A customer's own message: delivered after the bot's webhook has accepted it, read after the bot has marked it as read.
+// Returns the status of a customer's message. "delivered": the bot has accepted the webhook. "read": the bot has marked
+// the message as read.
 function inboundStatus(message, data, gateway, contact) {
   const attempts = data.attemptsOf.get(message.id) || [];
   const last = attempts[attempts.length - 1];
@@ -37,7 +38,7 @@ function inboundStatus(message, data, gateway, contact) {
   return ['sent', 'sent'];
 }
 
-// "131026 Message undeliverable. More about it"
+// Returns a text such as "131026 Message undeliverable. Receiver is incapable of receiving this message".
 function reasonOf(error) {
   const title = error.title || error.message || '';
   const details = (error.error_data && error.error_data.details) || error.details || '';
@@ -204,7 +205,7 @@ function Composer({ customer, replyTo, onCancelReply, onText, onFile, onShare, o
   }
   function endRecording() {
     setRecords(false);
-    setTimeout(() => box.current && box.current.focus()); // when it is drawn again
+    setTimeout(() => box.current && box.current.focus()); // after the input field is drawn again
   }
   // A browser that cannot record Opus sends its recording as an audio file.
   const onVoice = (blob) => onFile(blob.type.startsWith('audio/ogg') ? 'voice' : 'audio', blob);
@@ -324,7 +325,7 @@ export function Phone({ gateway, customer, selected, onSelect, onClose, onUse, c
     close();
     customerSends(type, content, message && { reply_to: message.id });
   };
-  // Otherwise the Tab key would visit all buttons of the conversation.
+  // Without this button, the Tab key would select all buttons of the conversation before the input field.
   const skip = (event) => event.target.closest('.phone').querySelector('textarea').focus();
   return html`<section class="phone" aria-label=${`Phone of ${customer.name}`}>
     <button type="button" class="skip" onClick=${skip}>Write as ${customer.name}</button>

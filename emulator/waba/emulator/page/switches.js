@@ -101,7 +101,8 @@ const HEALTH = ['AVAILABLE', 'LIMITED', 'BLOCKED'];
 function CloudNumber({ gateway }) {
   const chosen = { quality: gateway.quality || 'GREEN', limit: gateway.limit || 'TIER_2K', health: gateway.health || 'AVAILABLE' };
   async function set(changes) {
-    Object.assign(gateway, chosen, changes); // for a change before the emulator's state arrives
+    // Stores the values here, because the next change can happen before the emulator sends the new state.
+    Object.assign(gateway, chosen, changes);
     Object.assign(chosen, changes);
     await call(gateway.name, 'health', { status: chosen.health,
       fields: { quality_rating: chosen.quality, whatsapp_business_manager_messaging_limit: chosen.limit } });

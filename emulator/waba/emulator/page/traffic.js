@@ -1,4 +1,4 @@
-// The requests of the bot and the webhooks to it: those of the selected message, or the newest ones.
+// The requests of the bot and the webhooks to the bot: those of the selected message, or the newest.
 
 import { html, useEffect, useState } from './vendor/preact-htm.js';
 import { call, conversationOf, dataOf, list, store } from './connection.js';
@@ -77,7 +77,7 @@ function messageOf(entry) {
   return { direction: 'outbound', to: body.to, wa_id: body.to || '', type: body.type || 'text', content: body[body.type] || {} };
 }
 
-// The customer's message before this one.
+// Returns the customer's latest message before `message`.
 function askedBefore(data, message) {
   const entries = message.wa_id ? conversationOf(data, message.wa_id) : [];
   const end = entries.findIndex((entry) => entry.message === message);

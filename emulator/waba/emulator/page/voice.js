@@ -1,5 +1,5 @@
 // Records the microphone as an Ogg file with Opus, the form of WhatsApp's voice notes. Browsers that record Opus in a
-// WebM file only, such as Chromium, need the conversion: the packets are the same, and only the container differs.
+// WebM file only, such as Chromium, need the conversion. It copies the packets into another container.
 
 import { html, useEffect, useRef, useState } from './vendor/preact-htm.js';
 import { report } from './connection.js';
@@ -12,7 +12,7 @@ const BITS = 32000;
 
 // ---- Reading WebM (RFC 9559) --------------------------------------------------------------------
 
-// Reads a number of variable length. Returns its value and the position after it. The id of an element keeps its length marker.
+// Reads a number of variable length. Returns its value and the position after the number. Ids keep their length marker.
 function variable(bytes, at, keepsMarker) {
   const length = Math.clz32(bytes[at]) - 23;
   let value = keepsMarker ? bytes[at] : bytes[at] & (0xff >> length);
@@ -37,7 +37,7 @@ function readWebm(bytes) {
     if (CONTAINERS.has(id)) continue;
     at += size;
     if (id === CODEC_PRIVATE) head = bytes.slice(start, at);
-    // The number of the track, two bytes of time and one of flags come before the packet.
+    // Before the packet are the number of the track, two bytes of time and one byte of flags.
     else if (BLOCKS.has(id)) packets.push(bytes.subarray(variable(bytes, start, false)[1] + 3, at));
   }
   return { head, packets };

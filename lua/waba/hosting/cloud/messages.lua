@@ -49,7 +49,7 @@ end
 function write_option.data(body, data, _, validate)
   local length = core.utf8_length(data)
   if validate and length and length > MOST_DATA then
-    return invalid("data", ("data has %d characters; at most %d are kept"):format(length, MOST_DATA))
+    return invalid("data", ("data has %d characters; at most %d are allowed"):format(length, MOST_DATA))
   end
   body.biz_opaque_callback_data = data
   return true

@@ -85,8 +85,8 @@ local COMPARE_OPTIONS = {
 
 local WINDOWS = { [7] = true, [30] = true, [60] = true, [90] = true }
 
---- Compares how two templates performed in the last days: GET /message_templates/{id}/compare. Both templates must have
---- been sent at least 1000 times.
+--- Compares how two templates performed in the period `days`: GET /message_templates/{id}/compare. Both templates must
+--- have been sent at least 1000 times.
 ---@param id string|integer
 ---@param other string|integer
 ---@param options? waba.CompareOptions

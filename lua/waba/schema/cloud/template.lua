@@ -1,5 +1,5 @@
--- The rules of template messages on Cloud hosting (cloud.md, section 2.18). The definition of a template, which the rules
--- do not know, determines the number of its placeholders and its buttons.
+-- The rules of template messages on Cloud hosting (cloud.md, section 2.18). The rules do not check the numbers of
+-- placeholders and buttons, because these numbers depend on the template's definition.
 
 local interactive_parts = require "waba.schema.interactive"
 local media = require "waba.schema.cloud.media"
@@ -90,7 +90,8 @@ local function sole_parameter(kind, content)
   } }
 end
 
--- The years 2000 to 3000. The rule refuses a time in seconds, which would be in 1970.
+-- A time in milliseconds, in the years 2000 to 3000. A time in seconds is refused, because in milliseconds it would be
+-- in the year 1970.
 local milliseconds = { is = "integer", required = true, inferred = { range = { 946684800000, 32503680000000 } } }
 
 local components = parts.components({

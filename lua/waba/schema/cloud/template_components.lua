@@ -57,7 +57,7 @@ end
 
 local label = required(text(25))
 
--- Apps that get the code without a copy by the customer.
+-- Apps that read the code from the message, so that the customer need not copy it.
 local apps = {
   is = "list", count = { 1, 5 },
   each = object {
@@ -70,7 +70,8 @@ local function otp(fields, more)
   return object(with({ text = text(25), autofill_text = text(25) }, fields), more)
 end
 
--- In the older form, fields of the button describe the app, instead of an element of the list (cloud.md, section 11.3).
+-- Returns the rule of a button for apps. In the older form, the button has the fields of one app, and no list
+-- `supported_apps` (cloud.md, section 11.3).
 local function app_otp(fields)
   fields.supported_apps = apps
   for name, rule in pairs(apps.each.fields) do fields[name] = with(rule, { required = false }) end
@@ -153,7 +154,8 @@ local has_product_button = has {
   buttons = { is = "list", has = open({ type = one_of "SPM" }, { message = "has no such button" }) },
 }
 
--- The rule of a list: if the list satisfies the condition, its components satisfy further rules, by type.
+-- Returns the rule of a list of components. If the list satisfies the rule `condition`, each component must satisfy the
+-- rule of its type in `by_type`.
 local function when(condition, by_type)
   return { is = "list", when = condition, each = some_variants("type", by_type) }
 end

@@ -116,7 +116,8 @@ return {
     library_template_button_inputs = components.library_buttons,
   }), positional),
 
-  --- The body of POST /message_templates/{id}. If parameter_format is missing, the placeholders of a text determine it.
+  --- The body of POST /message_templates/{id}. If parameter_format is missing, the placeholders of each text determine
+  --- the format of the text.
   edit = template({
     category = { one_of = creation.category.one_of },
     components = optional_components,
