@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 /* Returns a string option, which must not contain a NUL, or NULL if the option is missing. Pushes the value onto the
- * stack. Otherwise a finalizer could remove the value from the table, and the text would become invalid. */
+ * stack, because a finalizer could remove the value from the table and so free the text. */
 const char *arguments_text(lua_State *L, int table, const char *name);
 
 /* Reads an option that must not be negative. Returns false if the option is missing. */

@@ -14,7 +14,7 @@ struct buffer {
 /* Returns false, and changes nothing, if there is not enough memory. */
 bool buffer_append(struct buffer *buffer, const char *bytes, size_t length);
 
-/* Empties the buffer. Frees large memory, and keeps other memory for the next use. */
+/* Empties the buffer. Frees the memory if it is large; otherwise keeps the memory for the next use. */
 void buffer_clear(struct buffer *buffer);
 
 void buffer_swap(struct buffer *one, struct buffer *other);

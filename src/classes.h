@@ -17,7 +17,7 @@ int alarm_class_new(lua_State *L);
 /* [options?] -> [engine] or [nil message] */
 int engine_class_new(lua_State *L);
 
-/* Returns the engine at `index`, which must be open. The handles of the engine may not be ready. */
+/* Returns the engine at `index`, which must be open. The handles of the engine need not be ready. */
 struct engine *engine_class_get(lua_State *L, int index);
 
 /* Returns true if the handles of the engine can be used. If the system has no descriptors or memory for the handles,

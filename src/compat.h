@@ -137,7 +137,7 @@ static inline void *compat_testclass(lua_State *L, int index, const char *name) 
   return object;
 }
 
-/* Does the same as `compat_testclass`, but raises an error for another value. */
+/* Does the same as `compat_testclass`, but raises an error if the value does not belong to the class. */
 static inline void *compat_checkclass(lua_State *L, int index, const char *name) {
   void *object = compat_testclass(L, index, name);
   return object != NULL ? object : luaL_checkudata(L, index, name);

@@ -10,7 +10,7 @@
 #include "system.h"
 #include "text.h"
 
-/* Returns a string argument that is so short that no size computed from its length overflows. */
+/* Returns a string argument. Refuses a string so long that a size computed from its length could overflow. */
 static const char *check_text(lua_State *L, int index, size_t *length) {
   const char *text = luaL_checklstring(L, index, length);
   luaL_argcheck(L, *length <= SIZE_MAX / 8, index, "the string is too long: at most an eighth of the address space");

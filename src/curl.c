@@ -29,7 +29,7 @@ static const char *scheme_error(CURLU *parsed) {
   static const char *const schemes[] = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"};
   char *scheme = NULL;
   const char *message = "its scheme is unknown: expected http, https, socks4, socks4a, socks5 or socks5h";
-  /* A parsed URL has a scheme, so only memory can be missing. */
+  /* A parsed URL has a scheme, so `curl_url_get` fails only if there is not enough memory. */
   if (curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK) return no_memory;
   for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
     if (text_is(scheme, strlen(scheme), schemes[i])) message = NULL;

@@ -68,7 +68,7 @@ struct transfer *engine_take(struct engine *engine, const struct head *head) {
   return transfer;
 }
 
-/* Returns whether a Lua function may have to be called before the transfer ends. */
+/* Returns whether the transfer can need a call of a Lua function before it ends. */
 static bool is_interactive(const struct transfer *transfer) {
   return transfer->progress || transfer->source.kind == SOURCE_FED || transfer->sink.kind == SINK_STREAM;
 }

@@ -103,8 +103,8 @@ static bool describe_sink(struct description to, const struct sink *sink) {
   return false;
 }
 
-/* Returns whether the transfer ended because the server refused the stream of its last attempt. If a further connection
- * could not be opened, the failure of that connection is reported instead. */
+/* Returns whether the transfer ended because the server refused the stream of the last attempt. Returns false if
+ * libcurl then failed to open another connection, so that the failure of this connection is reported. */
 static bool was_refused(const struct transfer *transfer) {
   if (!transfer->stream.refused) return false;
   return transfer->code == CURLE_OK ||
@@ -136,14 +136,14 @@ static bool describe_proxy(struct description to, const struct transfer *transfe
   curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &status);
   curl_easy_getinfo(transfer->easy, CURLINFO_PROXY_ERROR, &reason);
   if (strstr(transfer->error, "Unsupported proxy") != NULL) {
-    /* The error text of libcurl contains the URL with its password. */
+    /* The error text of libcurl is not used, because it contains the URL of the proxy with the password. */
     format = strstr(transfer->error, "built without") != NULL
                  ? "this libcurl is built without support for proxies over https"
                  : "the URL of the proxy in the environment is not valid: expected http://host:port";
   } else if (status == 407) {
     format = REFUSED_CREDENTIALS " (HTTP 407)";
   } else if (status >= 400 && status < 500 && status != 408 && status != 425 && status != 429) {
-    /* The proxy would return the same status again. */
+    /* With these statuses a repeated request would fail too. */
     format = "the proxy refused to connect to the gateway (HTTP %ld)";
   } else if (transfer->code == CURLE_PROXY && (reason == CURLPX_USER_REJECTED || reason == CURLPX_NO_AUTH)) {
     format = REFUSED_CREDENTIALS;

@@ -59,7 +59,8 @@ static bool open_file(struct file *file, const char *path) {
   return true;
 }
 
-/* Appends all bytes or none. errno is ENOENT if the file was removed or replaced, because the bytes would be lost. */
+/* Appends all bytes or none. Fails with ENOENT if the file was removed or replaced, because the appended bytes would be
+ * lost with the old file. */
 static bool append(struct file *file, const char *bytes, size_t length) {
   struct stat status;
   size_t written = 0;

@@ -45,7 +45,7 @@ size_t json_unescape(const char *at, const char *end, char *out, const char **st
 
 /* Hash flooding, in pure C: json_flood.c ------------------------------------------------------- */
 
-/* This number of strings takes little time even if all of them have the same hash. */
+/* Lua creates this number of strings in little time even if all of them have the same hash. */
 #define JSON_FLOOD_FREE ((size_t)4096)
 
 /* Returns the size of the memory that `json_flood` needs for a text of this length. */
@@ -83,14 +83,14 @@ bool json_pick(const struct json_pick *pick, const char *text, size_t length, st
 /* Decoding: json_read.c ------------------------------------------------------------------------ */
 
 /* Pushes a table with the names of members that were read recently, and a userdata with the numbers of elements in
- * their values. Both make reading faster, and do not change the result. */
+ * their values. The table and the userdata make reading faster, and do not change the result. */
 void json_read_cache(lua_State *L);
 
 /* [.. lists texts names cache] -> [.. lists texts names cache value] and true, or an error message and false. `names`
  * and `cache` are from `json_read_cache` and at the top of the stack. `lists` is nil, or a table whose keys are names
- * of arrays. For each object in an array with one of these names, the table `texts` gets the part of the text from
- * which the object was read. No part is stored for an object inside another stored object. The text ends with a NUL,
- * which `length` does not count, and must not be collected. If `guard` is true, refuses a text that causes hash
+ * of arrays. For each object in an array whose name is in `lists`, the table `texts` gets the part of the text from
+ * which the object was read. No part is stored for an object inside an object whose part is stored. The text ends with
+ * a NUL, which `length` does not count, and must not be collected. If `guard` is true, refuses a text that causes hash
  * flooding. */
 bool json_read(lua_State *L, const char *text, size_t length, bool guard);
 

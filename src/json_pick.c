@@ -1,4 +1,4 @@
-/* Reads a few strings from a JSON text without decoding the rest, for responses of which few fields are needed. */
+/* Reads a few strings from a JSON text without decoding the rest of the text. */
 #include "json_parts.h"
 
 #define LEVELS 8

@@ -16,7 +16,7 @@
 #define ROOT NAMES /* the position of the complete value, which has no name */
 #define NAME_LENGTH_MAX 29
 
-/* A cached name. The Lua string of the name is at the same position in the table of names. */
+/* A cached name. The name has the same position in this cache and, as a Lua string, in the table of names. */
 struct name {
   uint16_t size; /* the number of elements that the last object or array with this name had */
   uint8_t length;
@@ -204,7 +204,7 @@ static bool push_word(struct reader *reader) {
   return true;
 }
 
-/* Pushes a number or a word. */
+/* Pushes a number, true, false or null. */
 static bool read_scalar(struct reader *reader) {
   if (!(*reader->at >= 'a' ? push_word(reader) : push_number(reader))) return false;
   skip_space(reader);

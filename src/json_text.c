@@ -1,4 +1,4 @@
-/* Reads and writes the parts of JSON texts that depend on no context: numbers, escapes and words. */
+/* Reads and writes the parts of JSON texts that depend on no context: numbers, escapes, true, false and null. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The largest number of idle transfers that are kept, and the number that the search for a head checks at most. */
+/* The largest number of idle transfers that are kept, and the largest number that a search for a head checks. */
 #define IDLE_MAX 64
 #define IDLE_SEARCHED 8
 

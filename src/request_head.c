@@ -97,7 +97,7 @@ static const char *check_head(lua_State *L, const struct credentials **secret) {
   return NULL;
 }
 
-/* The size of a header with the length of the body, and of the blank line. */
+/* The space for the header Content-Length or Transfer-Encoding, and for the blank line. */
 #define LENGTH_SIZE 64
 
 /* The start of the userdata. The struct is followed by the bytes of the head, and then by LENGTH_SIZE further bytes. */

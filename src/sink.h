@@ -7,7 +7,7 @@
 
 #include "buffer.h"
 
-/* The destination of a body if the status is 2xx. The body of another response is kept in memory. */
+/* The destination of the body if the status is 2xx. With any other status the body is kept in memory. */
 enum sink_kind { SINK_MEMORY, SINK_FILE, SINK_STREAM };
 
 enum sink_error { SINK_OK, SINK_TOO_LARGE, SINK_UNWRITABLE, SINK_NO_MEMORY };
@@ -21,20 +21,20 @@ struct sink {
   struct buffer lines; /* the header lines, each consisting of "name: value" and CR LF */
   bool head_complete;  /* true: the blank line was received */
   bool is_framed;      /* true: the headers define the end of the body; false: the body ends with the connection */
-  struct buffer body;  /* the body in memory, or the part of it that was not drained yet */
+  struct buffer body;  /* the body in memory, or the bytes of a stream that were not drained yet */
   curl_off_t received;
   bool paused;   /* SINK_STREAM: true: libcurl waits until the buffer is drained */
   char *path;    /* SINK_FILE: the path of the file */
   char *partial; /* the incomplete file, in the same folder */
   int descriptor;
   enum sink_error error;
-  int system_error; /* errno of SINK_UNWRITABLE */
+  int system_error; /* the errno if `error` is SINK_UNWRITABLE */
 };
 
 /* Initialises a struct as closed. */
 void sink_init(struct sink *sink);
 
-/* The limits count decoded bytes. */
+/* The limits `max_body` and `max_size` count decoded bytes. */
 void sink_open(struct sink *sink, enum sink_kind kind, size_t max_body, curl_off_t max_size);
 
 /* Does the same as `sink_open`, for a file. Returns false, with errno, if the file can't be created. */

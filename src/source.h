@@ -1,5 +1,5 @@
 /* The body of a request: no body, bytes, a file, or bytes that are fed in parts. Pure C. The source owns its file and
- * the fed bytes. Other bytes belong to the caller and must exist longer than the source. */
+ * the fed bytes. The bytes of SOURCE_BYTES belong to the caller and must exist until the source is closed. */
 #pragma once
 
 #include <curl/curl.h>
@@ -15,7 +15,7 @@ struct source {
   const char *bytes; /* SOURCE_BYTES: the body */
   int descriptor;    /* SOURCE_FILE: the open file; else -1 */
   char *path;        /* SOURCE_FILE: the path of the file */
-  struct buffer fed; /* SOURCE_FED: the fed bytes; `taken` is the number of those that libcurl has read */
+  struct buffer fed; /* SOURCE_FED: the fed bytes, of which libcurl has read `taken` bytes */
   size_t taken;
   curl_off_t fed_total;
   bool ended;          /* SOURCE_FED: true: the last byte was fed */
@@ -25,7 +25,7 @@ struct source {
   bool complete;       /* true: libcurl has read the last byte, so the server may have received the complete body */
   bool rewindable;     /* true: the body may be sent again */
   enum source_error error;
-  int system_error; /* errno of SOURCE_UNREADABLE */
+  int system_error; /* the errno if `error` is SOURCE_UNREADABLE */
 };
 
 /* Initialises a struct as closed. */
@@ -47,7 +47,8 @@ bool source_feed(struct source *source, const char *bytes, size_t length);
  * be sent again. */
 bool source_rewind(struct source *source);
 
-/* Returns whether `source_read` would return bytes or the end. Otherwise `source_read` would pause the transfer. */
+/* Returns false if `source_read` would pause the transfer, because there are no bytes to read and the body has not
+ * ended. */
 bool source_has_input(const struct source *source);
 
 /* libcurl's read and seek functions; the last argument is the source. */

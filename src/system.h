@@ -7,8 +7,8 @@
 /* The size of the longest text of `system_describe`, including its NUL. */
 #define SYSTEM_TEXT_SIZE 160
 
-/* Writes the meaning of an errno into `text`, and returns `text`. For an exhausted resource the text contains its
- * limit. */
+/* Writes the meaning of an errno into `text`, and returns `text`. If a limit of the system or the process was reached,
+ * the text contains the limit. */
 const char *system_describe(int error, char text[SYSTEM_TEXT_SIZE]);
 
 /* Returns EMFILE or ENFILE if the process can't open the files that one connection needs, else 0. */

@@ -7,9 +7,9 @@
 const char transfer_no_file[] = "the file cannot be written";
 
 /* libcurl reports the ids and refusals of HTTP/2 streams only if CURLOPT_VERBOSE is set. Before the connection is
- * established, the option is not set, because libcurl would also report each TLS record. While libcurl sends the head,
- * the option is set only if the id of the stream is unknown, because libcurl would also report each line of the head.
- * The reports of the lines would take a seventh of the time of a request. */
+ * established, CURLOPT_VERBOSE is not set, because libcurl would also report each TLS record. While libcurl sends the
+ * head, CURLOPT_VERBOSE is set only if the id of the stream is unknown, because libcurl would also report each line of
+ * the head. These reports would take a seventh of the time of a request. */
 static void set_verbose(struct transfer *transfer, bool verbose) {
   if (transfer->verbose == verbose) return;
   transfer->verbose = verbose;
@@ -41,7 +41,7 @@ void transfer_refuse_stream(struct transfer *transfer) {
 
 /* libcurl calls this function before it sends the request, and before it sends the request again because the connection
  * failed. A request that is not idempotent is sent again only if the server can't have received the complete request,
- * or has refused it. In other cases the message could arrive twice. */
+ * or has refused the request. In other cases the message could arrive twice. */
 static int before_request(void *argument, char *remote_address, char *local_address, int remote_port, int local_port) {
   struct transfer *transfer = argument;
   struct source *source = &transfer->source;
@@ -262,8 +262,8 @@ curl_off_t transfer_bytes_sent(const struct transfer *transfer) {
   return size;
 }
 
-/* libcurl sends a body in POSTFIELDS together with the head in one write. If the first write succeeded, libcurl counts
- * its bytes and stores its time. Otherwise nothing was sent. */
+/* libcurl sends a body in POSTFIELDS together with the head in one write. After a successful first write, libcurl has
+ * counted the bytes and stored the time of the write. If both are missing, nothing was sent. */
 static bool first_write_failed(const struct transfer *transfer) {
   long size = 0;
   curl_off_t time = 0;

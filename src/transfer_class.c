@@ -16,13 +16,13 @@ static const char TRANSFER_CLASS[] = "waba.Transfer";
 #define MAX_BODY ((size_t)16 * 1024 * 1024)
 #define MAX_SIZE ((curl_off_t)1 << 62)
 
-/* The userdata of a transfer: the box. A box has a reference to the engine's struct, so Lua may collect both in any
- * order.
+/* The userdata of a transfer: the box. A box has a reference to the engine's struct, so Lua may collect the box and the
+ * engine in any order.
  *
- * Creating a Lua value may run a finalizer of the program, and reading an option may run a metamethod. This Lua code
- * may close the engine, which frees the transfer, or may start a transfer in this box. No pointer into the engine may
- * be used afterwards. So the data for Lua values is first moved into the box, and a transfer is taken from the engine
- * only after all arguments were read. */
+ * Creating a Lua value can run a finalizer of the program, and reading an option can run a metamethod. The finalizer or
+ * metamethod can close the engine, which frees the transfer, or can start a transfer in this box. Afterwards no pointer
+ * into the engine may be used. Therefore the data for Lua values is first moved into the box, and a transfer is taken
+ * from the engine only after all arguments were read. */
 struct transfer_box {
   struct engine *engine;
   struct transfer *transfer; /* NULL: the transfer has ended, and the engine has taken it back */

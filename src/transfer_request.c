@@ -37,9 +37,9 @@ void transfer_unset_head(struct transfer *transfer) {
 }
 
 /* libcurl sends a request again in two cases: when a reused connection ends without a response, and when the server
- * refuses the stream. The two cases can't be distinguished afterwards, so the first case is disabled. libcurl has no
- * option for this. The request is marked as RTSP RECEIVE, because libcurl never sends an RTSP RECEIVE request again
- * after the end of a reused connection. */
+ * refuses the stream. This function disables the first case, because the program can't find out afterwards which case
+ * happened. libcurl has no option that disables the first case. The request is marked as RTSP RECEIVE, because libcurl
+ * never sends an RTSP RECEIVE request again after the end of a reused connection. */
 static bool forbid_retry(CURL *easy, bool forbidden) {
   long request = forbidden ? CURL_RTSPREQ_RECEIVE : CURL_RTSPREQ_OPTIONS;
   CURLcode code = curl_easy_setopt(easy, CURLOPT_RTSP_REQUEST, request);
@@ -57,7 +57,7 @@ static bool set_head(struct transfer *transfer, const struct head *head, enum tr
       curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, head->plain ? "http" : "https") != CURLE_OK ||
       !forbid_retry(easy, !head->idempotent) ||
       /* Lets the request wait for a new connection that may support HTTP/2. With TLS the handshake shows whether the
-       * connection supports HTTP/2; without TLS only the first response would. */
+       * connection supports HTTP/2; without TLS only the first response shows this. */
       curl_easy_setopt(easy, CURLOPT_PIPEWAIT, head->plain ? 0L : 1L) != CURLE_OK) {
     transfer_unset_head(transfer);
     return false;

@@ -1,4 +1,4 @@
-/* can_yield() -> true | false | nil: whether the caller can be suspended. The result is nil if this is not known. */
+/* can_yield() -> true | false | nil: whether the caller can be suspended; nil: unknown. */
 #include "core.h"
 #include "compat.h"
 
@@ -8,8 +8,8 @@ int can_yield(lua_State *L) { return compat_boolean(L, lua_isyieldable(L)); }
 
 #elif LUA_VERSION_NUM == 502
 
-/* If the coroutine can be suspended, an error in `lua_pcallk` calls the continuation `is_continued`. Otherwise
- * `lua_pcallk` returns. */
+/* If the coroutine can be suspended, an error in `lua_pcallk` calls the continuation `is_continued`. If the coroutine
+ * can't be suspended, `lua_pcallk` returns. */
 static int fail(lua_State *L) {
   lua_pushnil(L);
   return lua_error(L);
@@ -29,10 +29,10 @@ int can_yield(lua_State *L) {
  * for the other interpreter. */
 extern int lua_isyieldable(lua_State *L) __attribute__((weak));
 
-/* Lua 5.1 can't suspend a coroutine that has one of these on its stack: a C function that has called Lua code, an
- * iterator of `for`, or a metamethod. A C function has a level of its own on the stack. The level of an iterator has a
- * special name. The level of a metamethod has no name. Some other levels have no name either, so the result is nil if a
- * level above the lowest has no name. The lowest level is the function of the coroutine itself. */
+/* Lua 5.1 can't suspend a coroutine whose stack has a C function that has called Lua code, an iterator of `for`, or a
+ * metamethod. A C function has a level of its own on the stack. The level of an iterator has a special name. The level
+ * of a metamethod has no name. Some other levels have no name either, so the result is nil if a level above the lowest
+ * has no name. The lowest level is the function of the coroutine itself. */
 int can_yield(lua_State *L) {
   lua_Debug level;
   int is_unnamed = 0, is_unknown = 0;
