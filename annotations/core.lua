@@ -16,8 +16,8 @@ local core = {}
 ---@return string? path  the path of the invalid part, such as "template.components[2].type"; "" for the complete value
 function core.encode(value) end
 
---- Returns a value without metatables that have `__index`, `__len`, `__pairs` or `__ipairs`, because `encode` ignores
---- these metatables. If the value contains such a table, the result is a copy of the raw contents.
+--- Returns the value, or a copy of its raw contents if a table in the value has the metamethod `__index`, `__len`,
+--- `__pairs` or `__ipairs`, because `encode` ignores metamethods.
 ---@param value any
 ---@return any value
 ---@return boolean is_copy
@@ -126,7 +126,7 @@ function core.remove_at_exit(path, remove) end
 ---@return string? message
 function core.make_private(path) end
 
---- Returns the identity of a file (device and inode), a string for comparisons. A file that replaces the file has another
+--- Returns the identity of a file (device and inode), a string for comparisons. A new file at the same path has another
 --- identity.
 ---@param path string
 ---@return string|nil
@@ -146,7 +146,7 @@ function core.can_write(path) end
 function core.absolute_path(path) end
 
 --- Returns whether the calling code can yield.
----@return boolean|nil  nil: the result is unknown, because Lua 5.1 may be inside a metamethod
+---@return boolean|nil  nil: the result is unknown, because in Lua 5.1 a metamethod could be running
 function core.can_yield() end
 
 --- Creates a secret header for one origin. No function returns the secret. The secret is overwritten when the object is
@@ -248,7 +248,8 @@ function core.file_mode(path) end
 ---        within 0.2 seconds count as one signal. false: the signals have their previous effect
 function core.hold_interrupt(hold) end
 
---- Returns whether a signal has arrived since `hold_interrupt(true)`. The signal is reported once.
+--- Returns whether a signal has arrived since `hold_interrupt(true)`. Only the first call after the signal returns
+--- true.
 ---@return boolean
 function core.interrupted() end
 

@@ -107,7 +107,7 @@ local transfer = {}
 --- `"progress"`: `progress`; nil: none.
 ---@return "finished"|"input"|"drain"|"progress"|nil
 function transfer:wants() end
---- Calls `engine:pump`. If `engine:ready` would then return nil, waits for the engine and calls `engine:pump` again.
+--- Calls `engine:pump`. If afterwards no transfer is ready, waits for the engine and calls `engine:pump` again.
 ---@param seconds? number  the longest wait in seconds; nil: does not wait
 ---@return "finished"|"input"|"drain"|"progress"|nil want  the result of `transfer:wants`
 ---@return boolean others  true: `engine:ready` would return an id

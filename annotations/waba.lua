@@ -264,8 +264,8 @@ local nginx = {}
 ---@field ambiguous? boolean  true: also repeats a request that the gateway may have accepted; default: false
 
 --- The rate limits of one API key; false: no limit. Clients of one process that have the same key and the same rates
---- share the limits. If several processes use one key, such as the workers of nginx, set the option `store`, or set a
---- part of the rate in each process.
+--- share the limits. If several processes use one key, such as the workers of nginx, set the option `store`, or divide
+--- the rates among the processes.
 ---@class waba.PaceOptions
 ---@field messages? waba.Rate|false  requests that send a message
 ---@field other? waba.Rate|false  all other requests

@@ -1,5 +1,5 @@
--- Protected calls whose function can yield on every Lua. In PUC Lua 5.1 no coroutine can yield inside `pcall`, therefore
--- this module runs the function in a second coroutine there, the inner coroutine.
+-- Protected calls whose function can yield on every Lua. In PUC Lua 5.1, where no coroutine can yield inside `pcall`,
+-- this module runs the function in a second coroutine, the inner coroutine.
 
 local coroutines = {}
 

@@ -52,7 +52,7 @@ local types = setmetatable({}, { __index = function(parsed, written)
   return parsed[written]
 end })
 
---- Returns a type in LuaCATS form as words: "number or false". The command line of the emulator shows it.
+--- Returns a type in LuaCATS form as words: "number or false". The command line of the emulator shows these words.
 function option.words(written) return types[written].words end
 
 local function is_kind(value, kind)

@@ -8,7 +8,8 @@ local is_number = core.is_number
 
 local recipient = {}
 
--- The digits of a phone number in international form: at least those of short numbering plans, at most those of E.164.
+-- The least number of digits of a phone number in international form (in short numbering plans), and the largest
+-- (E.164).
 local LEAST, MOST = 7, 15
 
 local function invalid_at(path, message)
@@ -112,7 +113,7 @@ function recipient.read(to)
   return recipient.normalize(to)
 end
 
---- Returns the digits of one of the program's own numbers, or of its phone_number_id on Cloud hosting.
+--- Returns the digits of a business number or, on Cloud hosting, of a phone_number_id.
 ---@return string|nil digits  nil if the argument is neither a phone number nor an id
 function recipient.business_number(value)
   local digits = recipient.normalize(value)

@@ -14,7 +14,7 @@ function runtime.is_nginx()
   return type(ngx) == "table" and type(ngx.socket) == "table" and type(ngx.get_phase) == "function"
 end
 
--- The error text where `core.can_yield` returns false.
+-- The error text for code in which `core.can_yield` returns false.
 local NOT_HERE = "a coroutine cannot wait inside a function that C code calls, such as the callback of string.gsub or "
   .. "table.sort, and in Lua 5.1 also pcall, an iterator of for or a metamethod: make this call outside of it"
 
@@ -50,7 +50,8 @@ function runtime.with_periodic(task, fn, ...)
 end
 
 --- Calls each `task` of `with_periodic` whose `fn` has not ended. Code that waits outside of any event loop must call
---- this function before each wait, with the seconds that it intends to wait. Returns the seconds that it may wait.
+--- this function before each wait, with the seconds that the code intends to wait. Returns the seconds that the caller
+--- may wait.
 function runtime.run_periodic(seconds)
   if is_running_tasks or not periodic[1] then return seconds end
   is_running_tasks = true
@@ -80,7 +81,7 @@ function blocking.sleep(seconds)
   end
 end
 
--- For each event loop: whether a library is needed. Its module and its rock have the name of the loop.
+-- For each event loop: whether it needs a library. The module and the rock of the library have the name of the loop.
 local NEEDS_LIBRARY = { blocking = false, native = false, cqueues = true, luv = true, copas = true }
 
 local adapters = { blocking = blocking } -- the loaded adapters; a look-up here is faster than `require`
@@ -203,8 +204,8 @@ function runtime.loop_name(named)
   return found == "blocking" and is_inside_luv() and "luv" or found
 end
 
---- Returns whether the calling code can wait in its event loop. Callers check this before they change any state, so that
---- no request fails halfway. `named` has the same meaning as in `detect`.
+--- Returns whether the calling code can wait in its event loop. Callers call this function before they change any
+--- state, so that no request fails halfway. `named` has the same meaning as in `detect`.
 function runtime.can_wait_in_loop(named)
   local can_yield = core.can_yield()
   if can_yield and not loaded.copas then return true end

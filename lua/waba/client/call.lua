@@ -118,8 +118,8 @@ local function is_unreached(client, err)
     and not loopback.is_url(client.base_url) and not uses_proxy(client)
 end
 
--- Adds a hint to the error text if the phone number may belong to the other hosting. The reason is an unknown key, an
--- unknown path, or a gateway that can't be reached.
+-- Adds a hint to the error text if the phone number may belong to the other hosting: the gateway does not know the key
+-- or the path, or can't be reached.
 local function with_hint(client, endpoint, err)
   if client.sandbox or err.code then return err end -- an error code comes from the platform, so the hosting is correct
   local hints, hint = client.hosting.errors.hints, nil
@@ -134,7 +134,7 @@ local function with_hint(client, endpoint, err)
   return err
 end
 
---- Calls an endpoint. Writes the fields of the request into `call`, which saves a second table.
+--- Calls an endpoint. Writes the fields of the request into `call`, so that no second table is needed.
 ---@param client waba.Client
 ---@param endpoint waba.Endpoint
 ---@param call waba.Call      a new table for each call

@@ -54,7 +54,8 @@ local function guard_method(method, what, field)
 end
 
 -- Makes the methods of a class raise an error if they are called with a dot, as in `client.templates.list()`. A method
--- checks that its first argument has `field`, as every object of the class. `client:send` has a faster check of its own.
+-- checks that its first argument has `field`, which every object of the class has. `client:send` has a faster check of
+-- its own.
 local function guard(class, what, field)
   if not CAN_GUARD or guarded[class] then return end
   guarded[class] = true
@@ -182,14 +183,14 @@ function Client:send(to, message, options)
 end
 
 --- Sends many messages, several at a time, in the caller's event loop or in an event loop of its own. Reads from the
---- source only messages that can be sent soon, so there may be millions of recipients. With a journal, a repeated call
---- with the same source continues after a crash or a stop, and sends no message twice. For a message with an uncertain
---- result, the option `on_result` gets an error with `maybe_sent`.
----@param source fun(): any, waba.Message, string|integer|nil  returns the next recipient, the message and optionally a
----        key; nil at the end. The default key is the message's position. With a journal, each key may occur once and needs a few
----        bytes of memory. If the source raises an error, `send_all` first sends the messages that the source has
----        returned, and then raises this error. The source and all functions in the options may wait, except under PUC
----        Lua 5.1
+--- source only messages that can be sent soon, so the source can return millions of messages. With a journal, a
+--- repeated call with the same source continues after a crash or a stop, and sends no message twice. For a message with
+--- an uncertain result, the option `on_result` gets an error with `maybe_sent`.
+---@param source fun(): any, waba.Message, string|integer|nil  returns the next recipient, the message and
+---        optionally a key; nil at the end. The default key is the message's position. With a journal, all keys must
+---        differ, and each key needs a few bytes of memory. If the source raises an error, `send_all` first sends the
+---        messages that the source has returned, and then raises this error. The source and all functions in the
+---        options may wait, except under PUC Lua 5.1
 ---@param options? waba.BulkOptions
 ---@return waba.BulkSummary|nil
 ---@return waba.Error? err  the journal can't be written or belongs to another call, or the gateway failed for longer
@@ -236,8 +237,8 @@ function Client:mark_read(message_id, options)
   return true
 end
 
---- Sends a request to a path of the gateway for which the client has no method. Rate limits, retries and errors are
---- those of other methods.
+--- Sends a request to a path of the gateway for which the client has no method. Rate limits, retries and errors are the
+--- same as for other methods.
 ---@param options waba.RequestOptions
 ---@return any json  the decoded response; the bytes of a response that is not JSON; true for an empty response
 ---@return waba.Response|waba.Error response  has `status` and `headers`
@@ -278,7 +279,8 @@ function Client:health()
 end
 
 --- Cancels the client's requests in flight. A second call of `close` has no effect. Clients with the same transport
---- options share connections, which the last of these clients closes. A transport in the option `transport` stays open.
+--- options share connections, which stay open until the last of these clients is closed. A transport in the option
+--- `transport` stays open.
 function Client:close()
   if self.closed then return end
   self.closed = true

@@ -32,7 +32,7 @@ end
 local NO_NUMBER = "an event or entry without a number: set the option number of the receiver, or the field number of "
   .. "the entry"
 
--- `own` is the phone number of the found client, if that is not the phone number of `subject`.
+-- `own` is the phone number of the found client if it differs from the phone number of `subject`.
 local function no_client(what, subject, reason, own)
   local number, id = digits_of(subject), subject.phone_number_id
   local shown = number or id and "phone_number_id " .. id
@@ -43,7 +43,7 @@ local function no_client(what, subject, reason, own)
 end
 
 -- Returns whether `known` and `subject` have the same phone_number_id or, if an id is unknown, the same phone number.
--- Returns nil if neither can be compared.
+-- Returns nil if there is no pair of ids or phone numbers to compare.
 local function is_of(known, subject)
   local id, number = known.phone_number_id, digits_of(known)
   if id and subject.phone_number_id then return id == subject.phone_number_id end
@@ -75,8 +75,8 @@ local function request_number(client, known)
 end
 
 -- Returns whether a client has the phone number of an event or entry. The client's phone number is requested from the
--- gateway in two cases. Either the option `client` is a single client (`is_one`), or the client was found for two phone
--- numbers. If the gateway does not return the phone number, the client serves only the number of its first event or entry.
+-- gateway if the option `client` is a single client (`is_one`), or if the client was found for two phone numbers. If
+-- the gateway does not return the phone number, the client serves only the number of its first event or entry.
 local function serves(client, subject, known, is_one)
   local own, first = own_number(client), known.first
   if not own and (is_one or first and is_of(first, subject) == false) then own = request_number(client, known) end
@@ -89,7 +89,7 @@ end
 
 -- The forms of the option -------------------------------------------------------------------------
 
--- Returns a copy of the table of clients. Its keys are phone numbers and ids as strings of digits.
+-- Returns a copy of the table of clients. The keys of the copy are phone numbers and ids as strings of digits.
 local function read_table(clients, what)
   if next(clients) == nil and not getmetatable(clients) then
     error(what .. ": option client must be a client from waba.client, or the clients by number, not an empty table", 0)
@@ -206,7 +206,8 @@ function of_number.finder(option, what)
   end
 end
 
---- Returns the transport of the clients, with whose event loop a receiver or sender waits; nil if it is unknown.
+--- Returns the transport of the clients; nil if it is unknown. A receiver or sender waits with the event loop of this
+--- transport.
 function of_number.transport(option)
   if type(option) ~= "table" then return nil end
   if option.transport or option.hold then return option.transport end

@@ -55,8 +55,8 @@ local RETRY = {
 local DEFAULT_RETRY = option.complete({}, RETRY, "waba.client: retry")
 
 --- The rate limits of one API key; false: no limit. Clients of one process that have the same key and the same rates
---- share the limits. If several processes use one key, such as the workers of nginx, set the option `store`, or set a
---- part of the rate in each process.
+--- share the limits. If several processes use one key, such as the workers of nginx, set the option `store`, or divide
+--- the rates among the processes.
 ---@options waba.PaceOptions
 local PACE = {
   messages = "waba.Rate|false",       -- requests that send a message

@@ -39,10 +39,12 @@ local OPTIONS = option.with(client_options.OPTIONS, {
 -- Each client has its own `api_key`, and the option `verify` sets `expect_number`.
 OPTIONS.api_key, OPTIONS.expect_number = nil, nil
 
--- Seconds after which a coroutine no longer waits for another one's call of `load`, which may have been ended.
+-- Seconds for which a coroutine waits for another coroutine's call of `load`, because the event loop may have ended the
+-- other coroutine.
 local STALE = 5
 
--- Calls `load`. Coroutines that need the same number meanwhile wait for the result. Returns the results of `protect`.
+-- Calls `load` by `coroutines.protect`, and returns the results. Coroutines that need the number meanwhile wait for
+-- these results.
 local function call_load(self, number, event)
   local current = self.loading[number]
   local waiter = current and waiters.parked(self.transport and self.transport.loop)

@@ -74,7 +74,7 @@ function sending.with_options(message, options)
   return result
 end
 
--- The client keeps definitions of templates. After an error of a template, its definition may be out of date.
+-- The client keeps definitions of templates. After an error of kind "template", the definition may be out of date.
 local function forget_template(self, call, err)
   local templates = err.kind == "template" and err.code and rawget(self, "templates")
   local template = templates and (call.json or core.decode(call.encoded)).template

@@ -9,8 +9,8 @@ local NEVER = -math.huge
 local Bucket = { __name = "waba.Bucket" }
 Bucket.__index = Bucket
 
--- `paused_until` is a field of the class until the first pause, because an object with four fields needs less memory.
--- A program may have many buckets.
+-- `paused_until` is a field of the class until the first pause, because an object with five fields needs more memory. A
+-- program may have many buckets.
 Bucket.paused_until = NEVER
 
 local bucket = {}
@@ -24,7 +24,7 @@ function bucket.new(rate)
   }, Bucket)
 end
 
---- Takes a token if there is one now, and returns whether it has taken one.
+--- Takes a token if one is available now. Returns whether a token was taken.
 function Bucket:try(now)
   if now < self.open_at then return false end
   -- `try` is called for every message: comparisons are faster than calls of `max`
@@ -36,7 +36,7 @@ function Bucket:try(now)
   return true
 end
 
---- Takes a token. The caller must know that there is one.
+--- Takes a token. The caller must know that a token is available.
 function Bucket:take(now)
   self.open_at = now
   self:try(now)
@@ -51,7 +51,7 @@ end
 --- Returns the seconds until the next token.
 function Bucket:delay(now) return max(0, self.open_at - now) end
 
---- Returns the least number of seconds until a request gets a token if `ahead` other requests get tokens before.
+--- Returns the least number of seconds until a request gets a token if `ahead` other requests get their tokens first.
 function Bucket:earliest(now, ahead)
   return max(0, self.paused_until - now, max(self.due, now) + ahead * self.interval - self.slack - now)
 end

@@ -1,5 +1,6 @@
--- A table of objects by key. The method `get` makes missing objects. It also removes idle objects, when the number of
--- objects has doubled since the last search for idle ones; therefore the search takes little time on average.
+-- A table of objects by key. The method `get` makes missing objects. When the number of objects has doubled since the
+-- last search for idle objects, `get` searches again and removes idle objects. Because these searches are rare, they
+-- take little time on average.
 
 ---@class waba.Keyed
 ---@field objects table<any, table>

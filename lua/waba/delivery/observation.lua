@@ -20,7 +20,8 @@ local clock = core.clock
 ---@field class "messages"|"other"|"media"  the class of the rate limit
 ---@field bulk boolean  true: sent with the option `bulk`
 ---@field attempt integer?  the number of the attempt, from 1 on; in `finish` the number of all attempts
----@field waited number?  seconds in queues before the attempt; in `finish` before all attempts, without `delay`
+---@field waited number?  seconds in queues before the attempt, without `delay`; in `finish` the sum for all
+---        attempts
 ---@field duration number?  seconds of the attempt; in `finish` of the whole call, including waits
 ---@field delay number?  in `retry`: seconds until the next attempt enters its queue
 ---@field status integer?  HTTP status

@@ -51,7 +51,7 @@ function Conversation:delay(now)
   return 0
 end
 
--- Returns 0, because the time until the previous message is finished is unknown.
+-- Returns 0, because the library can't predict when the previous message will be finished.
 function Conversation.earliest() return 0 end
 
 -- Does nothing, because `Slot:wait` stores which call has taken the slot.
@@ -129,8 +129,8 @@ function Ordering:slot(to, ordered, spare)
   return slot
 end
 
---- Waits until all previous messages to the recipient are finished, and takes the slot. A slot that was taken already is
---- only extended to `deadline`. Returns the time after the wait, or nil and an error.
+--- Waits until all previous messages to the recipient are finished, and takes the slot. If this slot was taken before,
+--- only extends its time to `deadline`. Returns the time after the wait, or nil and an error.
 function Slot:wait(transport, now, deadline)
   local conversation = self.conversation
   if not conversation then

@@ -13,7 +13,7 @@ local CLASSES = { "messages", "other", "media" }
 local in_use = setmetatable({}, { __mode = "v" })
 
 -- Returns the rates as text, and stores the text in the field `text` of the rates. A weak table of texts would have an
--- entry for each client, and the garbage collector would traverse all of them.
+-- entry for each client, and the garbage collector would traverse all entries.
 local function text_of(rates)
   local text = rates.text
   if text then return text end

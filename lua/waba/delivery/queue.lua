@@ -8,8 +8,8 @@ local waiters = require "waba.transport.waiter"
 local clock = core.clock
 local max, min = math.max, math.min
 
--- A suspended call checks every BEAT seconds whether the first call still exists, or less often if more than CLOSE calls
--- are before it, so that only a few calls check in each second.
+-- A suspended call checks every BEAT seconds whether the first call still exists. A call behind more than CLOSE calls
+-- checks less often, so that only a few calls check in each second.
 local BEAT, CLOSE = 1, 8
 
 -- A call counts as waiting until GRACE seconds after its deadline, because its coroutine may run late.
@@ -20,8 +20,9 @@ local GRACE = 1
 ---@field try fun(self, now: number, is_bulk?: boolean): boolean  takes a slot if there is one now
 ---@field take fun(self, now: number, is_bulk?: boolean)  takes a slot; the caller has checked that `delay` returns 0
 ---@field delay fun(self, now: number, is_bulk?: boolean): number  the seconds until the next check; 0: there is a slot
----@field refill? fun(self, now: number, is_bulk: boolean?, waiting: integer): boolean  only for a limiter that several
----        processes share: requests slots from the store if necessary, and returns whether it has; may wait
+---@field refill? fun(self, now: number, is_bulk: boolean?, waiting: integer): boolean  only for a limiter that
+---        several processes share: requests slots from the store if necessary, and returns whether slots were
+---        requested; may wait
 ---@field earliest fun(self, now: number, ahead: integer): number  the least number of seconds until a call gets a slot
 ---        if `ahead` other calls are before it
 
@@ -98,7 +99,7 @@ end
 
 function Queue:is_empty() return self.replies.count == 0 and self.bulk.count == 0 end
 
---- Takes a slot if there is one now and no call with precedence waits. Returns whether it has taken a slot.
+--- Takes a slot if there is one now and no call with precedence waits. Returns whether a slot was taken.
 function Queue:try(now, is_bulk)
   if self.replies.count > 0 or is_bulk and self.bulk.count > 0 then return false end
   return self.limiter:try(now, is_bulk)

@@ -17,7 +17,8 @@ local PERSONAL = {}
 for name in ([[to recipient user users number wa_id contacts location body caption text title description filename
   footer payload flow_action_payload address fallback_value coupon_code]]):gmatch "%S+" do PERSONAL[name] = true end
 
--- Fields below those of PERSONAL whose values are not hidden, because they are terms of the platform, such as "text".
+-- Fields inside the PERSONAL fields whose values are not hidden, because these values are terms of the platform, such
+-- as "text".
 local WORDS = { type = true, preview_url = true }
 
 -- The least length of a hidden value. Shorter values identify no person and occur in many sentences.
@@ -46,8 +47,8 @@ local function collect(value, is_personal, found)
   end
 end
 
--- The first BEGINNING bytes of `value` occur in `text` at the position `first`. Returns the position in `text` of the last
--- character up to which both are equal.
+-- The first BEGINNING bytes of `value` occur in `text` at the position `first`. Returns the position in `text` up to
+-- which `text` and `value` are equal.
 local function last_of(text, first, value)
   local length = BEGINNING
   while length < #value and text:byte(first + length) == value:byte(length + 1) do length = length + 1 end

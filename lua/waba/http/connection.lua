@@ -145,7 +145,7 @@ function Connection:receive_until(mark, most)
   end
 end
 
--- Calls a method of the socket, and waits for the peer, until the method has succeeded.
+-- Calls a method of the socket again after each wait for the peer, until the method has succeeded.
 local function complete(self, method, ...)
   while true do
     local ok, why = self.socket[method](self.socket, ...)

@@ -9,7 +9,7 @@ local exchange = {}
 local MAX_HEAD, MAX_CHUNK_LINE, MAX_TRAILERS, MAX_LINES = 16 * 1024, 256, 8 * 1024, 100
 -- The largest number of bytes of a request that are read and discarded after its response was sent.
 local MAX_DISCARD = 64 * 1024 * 1024
--- The time to parse the size line of a chunk, as the number of body bytes that take the same time.
+-- Parsing the size line of a chunk takes as long as processing this number of body bytes.
 local CHUNK_WORK = 256
 local MOST_PIECES = 1024 -- the number of pieces of a body after which the pieces are joined
 -- The largest number of digits of a length. Every Lua represents a number of 15 digits exactly.

@@ -23,8 +23,8 @@ local PAUSE = 0.1
 local Listener = {}
 Listener.__index = Listener
 
---- Creates a TLS context for `listen` (a context of luaossl). `cert` is the certificate and its chain, `key` the private key,
---- both as PEM texts. Raises an error if one is invalid.
+--- Creates a TLS context for `listen` (a context of luaossl). `cert` is the certificate and its chain, `key` the
+--- private key, both as PEM texts. Raises an error if the certificate or the key is invalid.
 function listener.tls_context(cert, key)
   local openssl_context = require "openssl.ssl.context"
   local x509, pkey = require "openssl.x509", require "openssl.pkey"

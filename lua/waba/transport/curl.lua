@@ -48,8 +48,9 @@ local function text_of(head)
   return table.concat({ head.method, head.url, tostring(head.idempotent), table.concat(lines, "\n") }, "\n")
 end
 
--- Makes the prepared head of a request head, and stores it in the request head: the garbage collector would traverse a
--- weak table of all heads. Clients with equal heads share a prepared head, to which each request adds its credentials.
+-- Makes the prepared head of a request head. Stores the prepared head in the request head, because the garbage
+-- collector would traverse a weak table of all heads. Clients with equal heads share a prepared head, to which each
+-- request adds its credentials.
 local function prepare(self, engine, head)
   local text, message = text_of(head), nil
   local prepared = self.prepared[text]

@@ -210,7 +210,7 @@ local function prepare(request, started)
   return exchange
 end
 
--- Makes one attempt. The third result is true if the certificate of the server may be invalid without a report by nginx.
+-- Makes one attempt. The third result is true if nginx may have failed to report an invalid certificate of the server.
 local function try(request, target, started, now)
   local exchange, refused = prepare(request, started)
   if not exchange then return nil, refused end

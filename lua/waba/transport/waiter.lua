@@ -46,7 +46,8 @@ function LightThread:wake()
   self.semaphore:post(1)
 end
 
--- When nginx ends a light thread, the thread no longer counts as waiting for its semaphore (a count below 0).
+-- The count of a semaphore is below 0 while a light thread waits for it. When nginx ends the thread, the count becomes
+-- 0.
 function LightThread:is_alive()
   return not self.is_waiting or self.is_woken or self.semaphore:count() < 0
 end

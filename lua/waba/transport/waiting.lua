@@ -23,7 +23,8 @@ function waiting.add_fields(self)
   self.waiters = {} -- the waiter of each transfer, by transfer id
   self.waiting = 0 -- the number of waiters
   self.transfers = setmetatable({}, { __mode = "v" }) -- by transfer id; weak: only the coroutine keeps the transfer
-  -- by waiter: the transfers of code that waits in no coroutine of a loop and may run other code meanwhile
+  -- by waiter: the transfers of code outside of a loop's coroutines, if callbacks or functions of requests may run
+  -- during the wait
   self.alone = setmetatable({}, { __mode = "k" })
   self.leaders = setmetatable({}, { __mode = "k" }) -- by group of tasks: the waiter of the leader
   self.led_at = setmetatable({}, { __mode = "k" }) -- by group of tasks: the time at which the leader was last resumed
@@ -40,7 +41,7 @@ local function reap(self, id)
   self.waiting = self.waiting - 1
 end
 
--- Makes another coroutine of the same event loop the leader: wakes its waiter.
+-- Makes another coroutine of the same event loop the leader by waking the waiter of this coroutine.
 local function pass_lead(self, waiter)
   local group = waiter.task.group
   if self.leaders[group] == waiter then self.leaders[group] = nil end
@@ -163,9 +164,9 @@ local function await_alone(self, engine, waiter, id, transfer, request)
   end
 end
 
---- Waits until a transfer has finished, and calls the functions of its request during the wait. `task` is nil if the loop
---- can't suspend the running code. Returns a table whose field `raised`, if set, has the error of such a function as
---- `value`.
+--- Waits until a transfer has finished, and calls the functions of its request during the wait. `task` is nil if the
+--- loop can't suspend the running code. If a function of the request has raised an error, the field `raised` of the
+--- result is a table with the error as `value`.
 function waiting.wait(self, engine, loop, task, id, transfer, request)
   local body = request.body
   -- most waiters need only these four fields, and a table with more fields is larger
