@@ -198,7 +198,7 @@ describe("a message whose connection was cut", function()
         local NOT_PROCESSED = { REFUSED_STREAM = { refuse = REFUSED_STREAM }, GOAWAY = { goaway = 0 } }
 
         for name, ending in pairs(NOT_PROCESSED) do
-          it("by a " .. name .. " that says the message was not processed: sent again on a new connection", function()
+          it("by a " .. name .. " that reports that the message was not processed: sent again on a new connection", function()
             for _, is_warm in ipairs { false, true } do
               gateway:forget()
               gateway:respond("/v1/messages", ending, ACCEPTED)

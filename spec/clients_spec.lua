@@ -85,7 +85,7 @@ describe("waba.clients", function()
     assert.is_false(clients:get(SHOP).validate)
   end)
 
-  it("gives each event the client of its number", function()
+  it("adds to each event the client of its number", function()
     local errs = {}
     local receiver = waba.receiver { open = true, client = on_cloud(), on = { text = function(event)
       local ok, err = event:reply(waba.text "Hello")

@@ -205,7 +205,7 @@ describe("examples", function()
       knows:close()
     end)
 
-    it("keeps a state for each customer, and asks again after an unknown reply", function()
+    it("keeps a state for each customer, and repeats the question after an unknown reply", function()
       start()
       local jonas = gateway:customer("4915112345679", { name = "Jonas" })
       assert(customer:text "Hello")

@@ -75,7 +75,7 @@ describe("a failed transfer", function()
   describe("whose stream the server refused", function()
     for code, refused in pairs { [0] = true, [16] = true, [92] = true, [8] = false, [28] = false, [35] = false, [7] = false,
       [6] = false } do
-      it(("%s because of that with code %d of libcurl"):format(refused and "failed" or "did not fail", code), function()
+      it(("%s because of the refusal, with code %d of libcurl"):format(refused and "failed" or "did not fail", code), function()
         local kind, _, message = parts.failure { code = code, attempts = 1, refused = true, error = "the reason" }
         assert.equal(refused, message:find("the server refused the request's HTTP/2 stream", 1, true) ~= nil, message)
         assert.equal(refused and "network" or CODES[code], kind)

@@ -229,7 +229,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.is_true(assert(outbox:put(text("Bye", nil, { key = "k" }))) ~= id)
     end)
 
-    it("sends at a time, unless the entry is cancelled", function()
+    it("sends a message at the time of its option at, unless the entry is cancelled", function()
       local outbox = new()
       local sender = new_sender(outbox)
       local now = os.time()
@@ -537,7 +537,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "failed", 131026 }, { state(outbox, id), outbox:get(id).error.code })
     end)
 
-    it("has no proof on On-Premise hosting, and reports at once", function()
+    it("reports an uncertain result at once on On-Premise hosting, where no status can prove that the message was sent", function()
       local outbox = new { hosting = "on_premise" }
       local receiver = waba.receiver { open = true }
       local sender, results = new_sender(outbox, { client = new_client(nil, "on_premise"), receiver = receiver,

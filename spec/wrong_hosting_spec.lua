@@ -53,7 +53,7 @@ describe("a key of the other hosting", function()
     end)
   end
 
-  it("at an unreachable On-Premise gateway names the end of that hosting", function()
+  it("at an unreachable On-Premise gateway returns an error that names the end of On-Premise hosting", function()
     local client = waba.client { api_key = "k", base_url = "https://gone.invalid", timeout = 5, retry = false }
     local sent, err = client:send("491511234567", waba.text "Hi")
     client:close()

@@ -227,7 +227,7 @@ describe("a call", function()
 
     local function sends(to, text) return function() assert(client:send(to, waba.text(text))) end end
 
-    it("passes the other calls if it is a repeat", function()
+    it("is sent before the other waiting calls if it is a repeat", function()
       new_waiting { { status = 429, headers = { ["retry-after"] = "0" } }, ACCEPTED, ACCEPTED, ACCEPTED }
       function transport.before_response()
         transport.before_response = nil
@@ -331,7 +331,7 @@ describe("a call", function()
       assert.matches("the rate limit of this key", texts[3], 1, true)
     end)
 
-    it("gives back the slot of its recipient", function()
+    it("returns the slot of its recipient", function()
       local rate = { rate = 0.01, burst = 2 }
       new_client({ ACCEPTED, ACCEPTED }, { pace = { messages = rate, pair = rate }, timeout = 5 })
       assert(send())

@@ -137,7 +137,7 @@ describe("the emulator's page", function()
     client:close()
   end)
 
-  it("serves a customer's file in a way that a browser does not run it", function()
+  it("serves a customer's file so that a browser does not run the file", function()
     local _, uploaded = request("POST", "/on_premise/media", "<script>", { ["x-waba-emulator"] = token, ["content-type"] = "text/html" })
     local status, text, headers = request("GET", ("/media/on_premise/%s?token=%s"):format(uploaded.result, token))
     assert.same({ 200, "<script>" }, { status, text })

@@ -93,7 +93,7 @@ describe("templates", function()
     assert.equal(2008, (send("invoice", { header { type = "document", document = { id = upload "text/plain" } } })))
   end)
 
-  it("may be long if they are a body alone", function()
+  it("can have a long text if they consist of a body only", function()
     local long = assert(support.start({ statuses = false, templates = {
       { name = "essay", language = "de", components = { { type = "BODY", text = "{{1}}" } } } } }))
     local function attempt(length)
@@ -129,7 +129,7 @@ describe("templates", function()
     old:stop()
   end)
 
-  it("are accepted by any name without a list; known ones are checked", function()
+  it("are accepted with any name if the option templates is missing; known templates are checked", function()
     local open = assert(support.start({ statuses = false }))
     local function code(name, components)
       local _, response = support.send(open, "template", { name = name, components = components,

@@ -27,7 +27,7 @@ local function join(age, event, others, seconds)
 end
 
 describe("messages that a customer writes one after the other", function()
-  it("are joined if the customer has written nothing for some seconds", function()
+  it("are joined if the customer has written nothing for the seconds of the option", function()
     local text, last, wanted, lease = join(40, message "a", { { 35, message "b" }, { 30, message("c", { type = "image" }) } })
     assert.equal("a b c", text)
     assert.same({ "c", 99, 2 }, { last.id, wanted, #lease.following })
@@ -35,7 +35,7 @@ describe("messages that a customer writes one after the other", function()
     assert.is_nil(last.messages[3].messages)
   end)
 
-  it("wait for the next message until then", function()
+  it("wait for the next message during these seconds", function()
     assert.equal(7, (join(3, message "a", {})))
     assert.equal(9, (join(5, message "a", { { 1, message "b" } })))
     assert.equal(10, (join(-2, message "a", {})))

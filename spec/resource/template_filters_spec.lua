@@ -47,7 +47,7 @@ describe("a filter of templates", function()
 end)
 
 describe("client.templates:namespace", function()
-  it("is that of the first template which has one, with one request", function()
+  it("is the namespace of the first template with a namespace, and needs one request", function()
     local client, transport = scripted_transport.client {
       { body = '{"waba_templates":[{"name":"a"},{"name":"b","namespace":""},{"name":"c","namespace":"n1"},'
         .. '{"name":"d","namespace":"n2"}]}' },
@@ -57,7 +57,7 @@ describe("client.templates:namespace", function()
     assert.equal(1, #transport.requests)
   end)
 
-  it("is not found without a template that has one", function()
+  it("is not found if no template has a namespace", function()
     for _, body in ipairs { '{"waba_templates":[]}', '{"waba_templates":[{"name":"a","namespace":1}]}' } do
       local client = scripted_transport.client { { body = body } }
       local namespace, err = client.templates:namespace()

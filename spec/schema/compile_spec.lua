@@ -43,7 +43,7 @@ describe("a rule", function()
     assert.same({ "size", 'size is "%s"; 1 to 5, or -1' }, { error_of(rule, { size = "%s" }) })
   end)
 
-  it("reports of several errors that of the first field in alphabetical order, missing or invalid", function()
+  it("reports one of several errors: that of the first missing or invalid field in alphabetical order", function()
     local text, required = { is = "string" }, { is = "string", required = true }
     local rule = { is = "object", fields = { b = required, d = required, a = text, c = text, e = text } }
     for _, row in ipairs {

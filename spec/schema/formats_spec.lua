@@ -80,7 +80,7 @@ describe("a format", function()
     end
   end)
 
-  it("of a value of a template may have four spaces in a row, and characters of control but line breaks and tabs", function()
+  it("of a template's value accepts four spaces in a row and control characters, but no line breaks and tabs", function()
     for text, expected in pairs {
       [""] = true, ["    "] = true, ["     "] = false, ["a     b"] = false, ["\1"] = true, ["\127"] = true, ["\n"] = false,
       ["\r"] = false, ["\t"] = false, ["a\11b"] = true,

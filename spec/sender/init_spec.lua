@@ -45,7 +45,7 @@ describe("an uncertain result", function()
     end
   end)
 
-  it("needs no second send, and is reported once when the status comes", function()
+  it("needs no second send, and is reported once when the status arrives", function()
     local outbox, calls, reported = outbox_of(), {}, {}
     local id = put(outbox)
     local sender = waba.sender { outbox = outbox, client = own_client(nil, calls),

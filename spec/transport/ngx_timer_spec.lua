@@ -54,7 +54,7 @@ describe("in nginx", function()
       end)
     end
 
-    it("is set once, and again after its work has returned seconds", function()
+    it("is set once, and again when its work returns a number of seconds", function()
       local timer = new()
       assert.is_true((timer:set()))
       assert.is_true((timer:set(5)))

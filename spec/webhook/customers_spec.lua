@@ -353,7 +353,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.matches("^invalid: event.state[%.%w]* can't be stored as JSON: the table contains itself$", reason(cycle))
     end)
 
-    it("answers a question, also in another process", function()
+    it("replies to a question, also in another process", function()
       local own = receiver { text = function(event)
         assert(event:ask(waba.text "Your name?", "name"))
       end }
@@ -461,7 +461,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
         seen)
     end)
 
-    it("has a window of 24 hours, of 72 after an advertisement, by each of the ids", function()
+    it("has a window of 24 hours, or of 72 hours after an advertisement, under each of the ids", function()
       local now = os.time()
       local own = receiver {}
       assert.equal(0, own:window(PHONE))

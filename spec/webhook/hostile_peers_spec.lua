@@ -325,7 +325,7 @@ describe("the webhook server among hostile peers", function()
     end)
   end)
 
-  it("limits the connections of one peer: after a second closes the one that has waited longest", function()
+  it("limits the connections of one peer: the connection that has waited longest is closed after a second", function()
     story({ limits = { peer_connections = 3 } }, function(one)
       local silent = {}
       for index = 1, 3 do silent[index] = connect(one.port) end

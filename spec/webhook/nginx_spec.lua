@@ -592,7 +592,7 @@ describe("examples/nginx", function()
 
   describe("with Prometheus", function()
     if process.run "command -v prometheus" == "" then
-      it("answers the queries of the dashboard", function() pending "prometheus is not installed" end)
+      it("returns values for the queries of the dashboard", function() pending "prometheus is not installed" end)
       return
     end
 
@@ -644,7 +644,7 @@ scrape_configs:
       return list
     end
 
-    it("answers the queries of the dashboard", function()
+    it("returns values for the queries of the dashboard", function()
       local dashboard = assert(core.decode(assert(folder:read "grafana.json")))
       process.wait_for(function()
         local targets = (api "targets".data or {}).activeTargets or {}

@@ -129,7 +129,7 @@ describe("the client of an event", function()
     assert_refused(results[1], "option number")
   end)
 
-  it("lets a handler fail that raises an error for an unknown number, and keeps the event", function()
+  it("is nil for an unknown number, so a handler can raise an error to keep the event", function()
     local receiver = receiver_of({ [SHOP] = a }, { on = { text = function(event) assert(event.client, "no client") end } })
     post(receiver, text_to(BRANCH, "402"))
     assert.equal(0, (receiver:work()))

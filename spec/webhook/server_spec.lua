@@ -519,7 +519,7 @@ print(one:run(), one:run())
     end)
   end)
 
-  it("does not count connections with valid credentials among those of a peer without", function()
+  it("does not count connections with valid credentials in the limits of a peer without credentials", function()
     local function count_of(options, headers)
       local served = 0
       story(function(start)

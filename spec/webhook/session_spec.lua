@@ -134,7 +134,7 @@ describe("a step", function()
     for index = 1, 2 do assert.matches("event:ask: the step must be a string", results[index]) end
   end)
 
-  it("is kept by a message that is too old, and by one that another sender answers", function()
+  it("remains after a message that is too old, and after a message to which another sender replies", function()
     for _, options in ipairs { { max_age = 100 }, { quiet_while = { echo = 100 } } } do
       local is_first = true
       local handle = new(options, function(event)
@@ -163,7 +163,7 @@ describe("a bot with quiet_while", function()
     return (result:gsub(" any$", ""))
   end
 
-  it("does not answer for some seconds after an echo", function()
+  it("does not reply for some seconds after an echo", function()
     local quiet = { echo = 100 }
     assert.equal("message", last_of(quiet, { { "message", 0 } }))
     assert.equal("standby", last_of(quiet, { { "echo", 500 }, { "message", 401 } }))
@@ -172,7 +172,7 @@ describe("a bot with quiet_while", function()
     assert.equal("message", last_of({ standby = 100 }, { { "echo", 500 }, { "message", 450 } }))
   end)
 
-  it("does not answer while another sender controls the conversation", function()
+  it("does not reply while another sender controls the conversation", function()
     for _, row in ipairs {
       { { standby = 100 }, 401, "standby" }, { { standby = 100 }, 400, "message" }, { { standby = true }, 5, "standby" },
       { { echo = 100 }, 450, "message" },
