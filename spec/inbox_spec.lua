@@ -1250,7 +1250,7 @@ describe("an inbox whose library is absent", function()
     assert.truthy(said:find("cqueues (Debian: lua-cqueues)", 1, true))
   end)
 
-  it("reports it where the program opens the inbox, without a list of the searched paths", function()
+  it("is reported at the line that opens the inbox, without a list of the searched paths", function()
     local loaded, preload = package.loaded.socket, package.preload.socket
     package.loaded.socket = nil
     package.preload.socket = function() error("module 'socket' not found:\n\tno file 'socket.lua'", 0) end

@@ -33,7 +33,7 @@ describe("an entry of an outbox", function()
     end
   end)
 
-  it("raises an error beyond them", function()
+  it("raises an error for a value beyond its bounds", function()
     for _, row in ipairs {
       { { key = "" }, "option key has 0 bytes: expected 1 to 512" },
       { { key = ("k"):rep(513) }, "option key has 513 bytes: expected 1 to 512" },

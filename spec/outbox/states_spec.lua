@@ -223,7 +223,7 @@ describe("the dead letters of an outbox", function()
     assert.equal("waiting", outbox:get(id).state)
   end)
 
-  it("stay if the store fails, and its error is returned", function()
+  it("are not removed if the store fails, and the error of the store is returned", function()
     local failure = require("waba.errors").new { kind = "unavailable", message = "away" }
     for _, method in ipairs { "settle", "drop", "list" } do
       local outbox = new_dead()

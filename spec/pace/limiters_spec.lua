@@ -490,7 +490,7 @@ describe("a shared rate", function()
       assert.is_true(count >= 780, count)
     end)
 
-    it("is not used if the option requires this, and the error has the reason", function()
+    it("is not used with unreachable = 'wait', and the error has the reason", function()
       local messages = {}
       local process = new_process(RATE, { unreachable = "wait", on_error = function(err)
         messages[#messages + 1] = tostring(err)

@@ -213,7 +213,7 @@ describe("the mark of an entry", function()
     assert.same({ { true, true }, { false }, { true, true } }, { marks[1], marks[2], marks[3] })
   end)
 
-  it("stays if it can't be removed before the next attempt, which is made anyway", function()
+  it("does not prevent the next attempt if the store can't remove it", function()
     for _, options in ipairs { {}, { namespace = "n" }, { ordered = true } } do
       local outbox = outbox_of()
       local id = put(outbox)

@@ -1,6 +1,6 @@
--- One bulk run. The coroutine that calls `drive`, the owner of the run, reads the source, writes the journal, starts the
--- workers (worker.lua), and reports the progress. Messages that wait for the journal at the same time are written to the
--- disk together.
+-- One bulk run. The owner of a run is the coroutine that calls `drive`. The owner reads the source, writes the journal,
+-- starts the workers (worker.lua), and reports the progress. Messages that wait for the journal at the same time are
+-- written to the disk together.
 
 local circuit_breakers = require "waba.bulk.circuit_breaker"
 local figures = require "waba.bulk.figures"
@@ -100,7 +100,7 @@ function Run:notify(item, sent, err)
 end
 
 --- Counts a result, writes the result to the journal, and calls `on_result`. For an uncertain result, `on_result` is called
---- before writing, so that after a crash between these steps the next run calls `on_result` again.
+--- first. After a crash between these two steps, the next run calls `on_result` again.
 function Run:settle(item, sent, err)
   local outcome = sent and "sent" or err.maybe_sent and "maybe_sent" or "failed"
   item.is_settled = true

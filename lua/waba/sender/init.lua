@@ -218,8 +218,8 @@ end
 --- after `stop` has returned true. Several coroutines and processes may call this function at the same time.
 ---@param options? waba.SenderWorkOptions
 ---@return integer|nil sent   the number of sent messages; nil: the outbox can't be read, or the caller can't wait
----@return integer|waba.Error failed  the number of other results; also counts attempts that are repeated later, and
----        results when they become uncertain. If `sent` is nil, the error
+---@return integer|waba.Error failed  the number of failed attempts, including attempts that are repeated later and
+---        attempts with an uncertain result. If `sent` is nil, the error
 ---@return any err            the last error of an attempt
 function Sender:work(options)
   local own = work.new(self, option.complete(options, WORK_OPTIONS, "sender:work"))

@@ -39,7 +39,7 @@
 ---@field same? integer     `put` fails if the recorded value and `value` differ in this number of leading bytes
 ---@field known? string     set by `put` if the key was recorded: the value that was recorded with the key
 ---@field id? string        the id by which the method `find` finds the entry
----@field at? number        Unix seconds before which the entry is not taken; later entries of the conversation don't wait
+---@field at? number        the earliest time of a `take` in Unix seconds; later entries of the conversation do not wait
 ---@field bulk? boolean     true: `take` returns the entry after all entries without `bulk`. No lane may have both kinds
 
 ---@class waba.StoreLease

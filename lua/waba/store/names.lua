@@ -1,5 +1,5 @@
 -- Finds the conversation of several names, such as a customer's phone number and user id. One name of a conversation is
--- its root. A store files the entries of a conversation under the root, and the other names refer to the root. The
+-- its root. A store keeps the entries of a conversation under the root, and the other names refer to the root. The
 -- algorithm is a string of Lua code, because the scripts of redis/conversations.lua contain this string.
 
 local names = {}

@@ -1,5 +1,5 @@
--- Finds the business number of a webhook, by its path or another part of the request, and the credentials that are valid
--- for the webhook (option `number` of a receiver).
+-- Finds the business number and the valid credentials of a webhook, by the path or another part of the request (option
+-- `number` of a receiver).
 
 local coroutines = require "waba.coroutines"
 local check = require("waba.option").check

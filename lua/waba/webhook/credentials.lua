@@ -73,7 +73,7 @@ local function require_text(value, what)
   error("waba.receiver: " .. what .. " must be a string that is not empty", 0)
 end
 
--- Returns the list of strings in an option, which is a string or a list with at least one string.
+-- Returns the strings of an option as a list. The value of the option is a string, or a list with at least one string.
 local function texts(value, what)
   if type(value) ~= "table" then return { require_text(value, what) } end
   local list = {}

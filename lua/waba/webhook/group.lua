@@ -28,9 +28,10 @@ local function follow(current)
   return current.stored, current.err
 end
 
---- Returns a function with the parameters and results of `inbox:put`, which stores events together with the events of other
---- coroutines. The first coroutine of a group calls `pause`, so that other coroutines can add their events, and then
---- stores all events of the group, or none. The calls of a group all return the same result.
+--- Returns a function with the parameters and results of `inbox:put`. The function stores events together with the
+--- events of other coroutines. The first coroutine of a group calls `pause`, so that other coroutines can add their
+--- events. Then the first coroutine stores all events of the group, or none. The calls of a group all return the same
+--- result.
 ---@param inbox waba.Inbox|waba.Work
 ---@param pause fun()  lets other coroutines run
 ---@param new_latch fun(): { wait: fun(self, seconds: number): any }

@@ -53,8 +53,9 @@ function Receiver:window(to, number)
   return guarded(open_window.left, self.inbox, to, number)
 end
 
---- Stores a template, which is sent if a later status reports that a message was not delivered because the window was
---- closed. The template is sent at most once. `client:send` with the options `window` and `otherwise` calls this method.
+--- Stores a template. The template is sent if a later status reports that the message was not delivered because the
+--- window was closed. The template is sent at most once. `client:send` with the options `window` and `otherwise` calls
+--- this method.
 ---@param id string  the id of the message
 ---@param to string|integer|{ user_id: string }
 ---@param template waba.Message
@@ -175,8 +176,8 @@ local OPTIONS = {
 ---@options waba.QuietOptions
 local QUIET = {
   echo = "number>0", -- seconds after a message that a person has written in the Business app
-  standby = "boolean|number", -- true: while another sender controls the conversation, at most a day after the last event
-    -- `standby` or `handover`; a number: this number of seconds instead of a day
+  standby = "boolean|number", -- true: while another sender controls the conversation, at most a day after the last
+    -- event `standby` or `handover`; a number: this number of seconds instead of a day
 }
 
 -- The methods that an inbox must have.

@@ -1,5 +1,5 @@
--- Reports refused webhooks in the error log: the first webhook of each status at once, then one line per minute with the
--- number of further webhooks, so that senders of invalid requests can't fill the log.
+-- Reports refused webhooks in the error log. The first webhook of each status is reported at once. Then one line per
+-- minute has the number of further webhooks, so that senders of invalid requests can't fill the log.
 
 local core = require "waba.core"
 local printable = require "waba.printable"

@@ -21,8 +21,8 @@ Tracker.__index = Tracker
 ---@field conversation table?
 ---@field pricing table?
 
--- Returns whether the value of a field in one status replaces the value in another status: by the higher rank, then by the
--- earlier time, then by the value itself, so that the order of arrival has no effect.
+-- Returns whether the value of a field in one status replaces the value in another status. The higher rank decides,
+-- then the earlier time, then the smaller value. Therefore the order of arrival has no effect.
 local function replaces(report, other)
   if report.rank ~= other.rank then return report.rank > other.rank end
   if report.timestamp ~= other.timestamp then return report.timestamp < other.timestamp end

@@ -74,8 +74,8 @@ function results.are_refused_long(self)
   return self.refused_since ~= nil and clock() - self.refused_since > self.lease
 end
 
---- Acknowledges the finished events. Acknowledgements that the store refuses for longer than a lease are dropped when
---- the work ends or the store returns events. The handlers of unacknowledged events run again.
+--- Acknowledges the finished events. If the store has refused acknowledgements for longer than a lease, they are
+--- dropped when the work ends or the store returns events. The handlers of unacknowledged events run again.
 function results.settle(self)
   local done, now = self.finished, clock()
   if #done == 0 or now < self.settle_at then return end

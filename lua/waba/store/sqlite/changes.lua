@@ -31,7 +31,7 @@ function changes.make_dead(self, seq, reason, now, attempts)
   self.database:run("DELETE FROM waba_entry WHERE seq = ?", seq)
 end
 
--- The last character of the token of a lease with a mark, and the token of an entry with a mark but without a lease.
+-- The token of a lease with a mark ends with MARK. MARK is the whole token of an entry with a mark and without a lease.
 local MARK = "!"
 changes.MARK = MARK
 
