@@ -153,7 +153,7 @@ local nginx = {}
 ---@field authority? string  a folder that keeps the authority, so that each start has the same CA file
 ---@field record? string  a file to which a line of JSON is appended for each message before the response is sent: hosting, id, to, type, content, at
 ---@field log? boolean  prints a line on standard error for each request and each webhook; default: false
----@field ui? boolean  serves a page for the browser, with a phone for each customer, and prints its address; default: false
+---@field ui? boolean  serves a page for the browser, with a phone for each customer; prints its URL; default: false
 ---@field ui_port? integer  the port of this page; 0: any free one; default: 0
 ---@field say? string  a text that the customer 491511234567 sends when a webhook URL is set
 ---@field client_version? string  the version of the WhatsApp client. Below 2.39.1 a contact must be checked before a message is sent to it; below 2.41 a template needs its namespace; below 2.43 the contacts check reports who is a WhatsApp user; below 2.45 statuses have recipient_id at the top level; default: 2.53.1
@@ -191,8 +191,8 @@ local nginx = {}
 
 --- The options for the delivery of webhooks.
 ---@class waba.EmulatorWebhookOptions
----@field url? string  the first address
----@field headers? table<string, string>  the headers of the first address
+---@field url? string  the webhook URL at the start
+---@field headers? table<string, string>  the headers of the webhooks to this URL
 ---@field timeout? number  seconds to wait for a response; default: 5
 ---@field concurrency? integer  deliveries at the same time; default: 6
 ---@field backoff? number  seconds that each failure adds to the delay; default: 3

@@ -3,7 +3,7 @@
 local core = require "waba.core"
 local entries = require "waba.outbox.entry"
 
-local PAGE, MOST = 200, 1000 -- rows of one call, and rows after which no further call is made
+local PAGE, MOST = 200, 1000 -- rows that one call returns, and rows after which no further call is made
 local MINUTE = 60 -- seconds over which the rates are counted
 
 local Figures = {}

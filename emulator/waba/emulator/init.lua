@@ -35,7 +35,7 @@ local HANDLE_OPTIONS = {
 local Number = setmetatable({}, { __index = Handle })
 Number.__index = Number
 Number.__name = "waba.emulator.Number"
--- The error code in a status "failed" or "warning" for which the program specifies no error.
+-- The error code of a status "failed" or "warning" if the program does not specify an error.
 Number.USUAL_FAILURE = 500
 
 --- A running emulator, which is also the object of its first business number.

@@ -68,7 +68,7 @@ local function wrap(text)
   return table.concat(lines, "\n")
 end
 
--- The placeholders for the values of an option in the help, by the words of the option's type.
+-- Maps each word in the type of an option to the placeholder that the help shows for the option's value.
 local PLACEHOLDERS = { string = "text", any = "text", integer = "number", table = "JSON", boolean = "true|false" }
 
 -- Returns the placeholder for the value of an option, such as " <JSON|false>".

@@ -185,7 +185,8 @@ end
 local ROW = object({ id = required(text(1, 200)), title = required(text(1, 24)), description = text(0, 72) })
 
 -- Creates the rule of sections that have at most `most` items together, in the field "rows" or "product_items".
--- `codes.count` is the name of the error code for an invalid number of sections, `codes.items` for that of items.
+-- `codes.count` is the name of the error code for an invalid number of sections, and `codes.items` that for an invalid
+-- number of items.
 local function sections(items, item, most, codes)
   return list(object({
     title = text(0, 24), [items] = list(item, 1, nil, { required = true, codes = { count = codes and codes.items } }),

@@ -25,7 +25,7 @@ local SECONDS = { within(0, MOST), "seconds of at least 0" }
 local COUNT = { within(1, MOST), "an integer of at least 1" }
 local SHARE = { within(0, 1), "a share from 0 to 1" }
 
--- The checks of options by name, and the expected values in words. A check returns true for a valid value.
+-- For each option, a check that returns true for a valid value, and a description of valid values.
 local RULES = {
   port = PORT, ui_port = PORT,
   number = { matching "^%d+$", "the digits of a phone number" },

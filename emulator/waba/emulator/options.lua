@@ -20,7 +20,7 @@ options.list = {
   { "record", "string", nil, "a file to which a line of JSON is appended for each message before the response is"
     .. " sent: hosting, id, to, type, content, at" },
   { "log", "boolean", false, "prints a line on standard error for each request and each webhook" },
-  { "ui", "boolean", false, "serves a page for the browser, with a phone for each customer, and prints its address" },
+  { "ui", "boolean", false, "serves a page for the browser, with a phone for each customer; prints its URL" },
   { "ui_port", "integer", 0, "the port of this page; 0: any free one" },
   { "say", "string", nil, "a text that the customer 491511234567 sends when a webhook URL is set" },
   { "client_version", "string", "2.53.1", "the version of the WhatsApp client. Below 2.39.1 a contact must be checked"
@@ -79,8 +79,8 @@ options.cloud = {
 --- The options for the delivery of webhooks.
 ---@options waba.EmulatorWebhookOptions
 options.webhooks = {
-  { "url", "string", nil, "the first address" },
-  { "headers", "table<string, string>", nil, "the headers of the first address" },
+  { "url", "string", nil, "the webhook URL at the start" },
+  { "headers", "table<string, string>", nil, "the headers of the webhooks to this URL" },
   { "timeout", "number", 5, "seconds to wait for a response" },
   { "concurrency", "integer", 6, "deliveries at the same time" },
   { "backoff", "number", 3, "seconds that each failure adds to the delay" },

@@ -121,8 +121,8 @@ local function is_text_template(message)
   return true
 end
 
---- Counts a message that the sandbox allows. Otherwise returns the reason of the refusal, and true if the recipient is
---- the reason. `sandbox` may be nil.
+--- Counts a message that the sandbox allows. For a refused message, returns the reason, and true if the reason is the
+--- recipient. `sandbox` is nil if the gateway has no sandbox.
 function refusals.sandbox_error(sandbox, wa_id, kind, message)
   if not sandbox then return nil end
   sandbox.number = sandbox.number or wa_id

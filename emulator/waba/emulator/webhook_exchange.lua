@@ -92,9 +92,9 @@ local function new_exchange(connection)
   }
 end
 
---- Posts a body over a connection. Returns the status, or nil without a response; the beginning of the response, or the
---- reason why there is none; whether the receiver has begun to respond or the timeout has passed; and whether the
---- connection can be used again.
+--- Posts a body over a connection. Has four results: the status, or nil without a response; the beginning of the
+--- response, or the reason why there is no response; true if the receiver has begun to respond or the timeout has
+--- passed; and whether the connection can be used again.
 function webhook_exchange.post(self, connection, address, body)
   local lines = { ("POST %s HTTP/1.1"):format(address.target.path) }
   for name, value in pairs(fields_of(self, address, body)) do lines[#lines + 1] = name .. ": " .. value end

@@ -10,7 +10,7 @@
 ---@class waba.Event
 ---@field kind "message"|"status"|"error"|"account"|"echo"|"standby"|"handover"|"preference"
 ---@field hosting "on_premise"|"cloud"
----@field number string?     the digits of the business number; its id if the platform sends no number (Cloud)
+---@field number string?     the digits of the business number, or `phone_number_id` if the platform sends no digits (Cloud)
 ---@field phone_number_id string?  the id of the business number (Cloud)
 ---@field waba_id string?    the id of the WhatsApp business account (Cloud)
 ---@field raw any            the platform's own table, complete; JSON null is `require("waba.core").null`
@@ -80,7 +80,7 @@
 ---@field field string?      of an account change: the name of the change
 ---@field value any          of an account change: the complete content; of a preference: "stop" or "resume"
 ---@field category string?   of a preference: the kind of messages, such as "marketing_messages"
----@field owner string?      of a handover: the platform's name for the new role that controls the conversation
+---@field owner string?      of a handover: the platform's name for the role that now controls the conversation
 ---@field previous_owner string?  of a handover: the platform's name for the role that controlled the conversation before
 
 ---@class waba.EventContact

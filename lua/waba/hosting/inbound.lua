@@ -49,8 +49,8 @@ local function read_extras(event, raw)
   if raw.origin ~= nil then event.origin = text(raw.origin) end
 end
 
--- Pairs of a field in a status of Cloud hosting and the field of the event. Two fields of events have two names on the
--- platform.
+-- Each pair has the name of a field in a status of Cloud hosting, and the name of the event's field with the same
+-- value. The platform has two names for two of the event's fields.
 local RECIPIENT = {
   { "recipient_user_id", "recipient_user_id" }, { "recipient_parent_user_id", "recipient_parent_user_id" },
   { "parent_recipient_user_id", "recipient_parent_user_id" }, { "recipient_type", "recipient_type" },

@@ -15,9 +15,8 @@ definition.HEADERS = {
 }
 
 -- The types of buttons that have a value. A URL button has a value only if its URL has a placeholder. `field` is the
--- field of waba.TemplateButton with the value. `sub_type` is the sub_type of the button's component, if the sub_type is
--- not the button's type in lower case. `default` is the value that `filling.fill` uses if the caller has not passed
--- one.
+-- field of waba.TemplateButton with the value. `sub_type` is the sub_type of the button's component; the default is the
+-- button's type in lower case. `default` is the value that `filling.fill` uses if the caller has not passed one.
 definition.BUTTONS = {
   QUICK_REPLY = { field = "payload", optional = true },
   URL = { field = "url" },
@@ -64,7 +63,7 @@ function definition.by_type(components)
   return found
 end
 
--- Returns a copy of a list in which an empty table replaces each element that is no table.
+-- Returns a copy of a list in which an empty table replaces each element that is not a table.
 function definition.tables(list)
   local tables = {}
   for i, element in ipairs(is_table(list) and list or {}) do tables[i] = is_table(element) and element or {} end

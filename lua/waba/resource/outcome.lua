@@ -17,7 +17,8 @@ function outcome.incomplete(response, absent, expected, maybe_sent)
   }
 end
 
--- Converts the error for a value that was never set, of kind "not_found", to an empty response.
+-- Converts an error of kind "not_found" to an empty response, because the gateway returns this error for a value that
+-- was never set.
 function outcome.or_empty(json, response)
   if json == nil and response.kind == "not_found" then return {}, response end
   return json, response

@@ -113,7 +113,7 @@ local WITHOUT_FUNCTION = {
   fields = true, open = true, refused = true, instead = true, suggest = true, each = true, count = true,
 }
 
--- Returns the checks of a rule's fields that have a function, in the alphabetical order of the fields.
+-- Returns the checks of those fields of a rule that have a function, in the alphabetical order of the fields.
 local function further_checks(node, mode, module)
   local checks = {}
   for _, name in ipairs(sorted_keys(node)) do

@@ -18,7 +18,7 @@ local instead = ('expected { link = "https://…" }, or { id = … } with the id
 
 media.no_caption = "is not allowed: this type of media has no caption"
 
--- The rule of a file that is given by its id or link. `fields` has rules of further fields, `refused` has error texts for
+-- Returns the rule of a file with an id or a link. `fields` has rules of further fields, `refused` has error texts for
 -- fields that are not allowed, and `more` has further parts of the rule.
 function media.file(fields, refused, more)
   return shared.object(shared.with({ link = { is = "string", format = "url" } }, fields), shared.with({

@@ -66,7 +66,8 @@ local function send_options(args, options)
   return next(options) ~= nil and options or nil
 end
 
--- Returns the message in a request body for either hosting, with unknown fields, and the other parts of the body.
+-- Divides a request body of either hosting. Returns the message with the unknown fields of the body, and all parts of
+-- the body.
 local function neutral(body)
   local parts = envelope.part(body)
   for _, name in ipairs(parts.unknown) do parts.message[name] = body[name] end

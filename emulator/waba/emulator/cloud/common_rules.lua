@@ -61,7 +61,7 @@ end
 common.IMAGE, common.VIDEO = common.media_rule "image", common.media_rule "video"
 common.DOCUMENT = common.media_rule("document", "filename")
 
---- The error codes for objects in which the value of `type` is the name of the field with the content.
+--- The error codes for objects with the field `type` and one other field, whose name is the value of `type`.
 common.MEMBER_CODES = { surplus = "parameter_invalid" }
 
 -- Payments (cloud.md, sections 2.17 and 11.3) -----------------------------------------------------

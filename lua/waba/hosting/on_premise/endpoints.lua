@@ -29,7 +29,7 @@ local endpoints = {
   set_business = { method = "POST", path = "/v1/settings/business/profile", idempotent = true },
 }
 
--- Error texts, each with the names of the endpoints that only Cloud hosting has.
+-- The endpoints that only Cloud hosting has, by the error text for a call of the endpoint on On-Premise hosting.
 local UNSUPPORTED = {
   ["resumable uploads exist on Cloud hosting only: On-Premise hosting takes the file itself"] =
     "open_upload upload_state send_upload",
