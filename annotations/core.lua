@@ -159,7 +159,7 @@ function core.credentials(options) end
 ---@class waba.Credentials : userdata
 
 --- Replaces the value of the secret header in a text by "(hidden)". A value of fewer than 8 bytes is not replaced,
---- because such a short text may also occur in ordinary words.
+--- because ordinary words can contain a short value.
 ---@param text string
 ---@param credentials waba.Credentials
 ---@return string

@@ -30,7 +30,7 @@ function curl.check_proxy(url) end
 --- Creates an alarm, for event loops without timers: a descriptor that becomes readable after the seconds that `alarm:set`
 --- sets.
 ---@return waba.Alarm|nil
----@return string? message  the system does not offer such descriptors, or has no more descriptors
+---@return string? message  the system does not offer alarms, or has no more descriptors
 function curl.alarm() end
 
 ---@class waba.Alarm : userdata

@@ -260,7 +260,7 @@ local nginx = {}
 ---@class waba.RetryOptions
 ---@field attempts? integer  attempts of one request, including the first one; default: 4
 ---@field base? number  seconds: the longest first pause. Each pause has a random length; default: 0.5
----@field max? number  seconds: the longest pause, unless the gateway demands a longer one; default: 30
+---@field max? number  seconds: the longest pause, unless the gateway demands a longer pause; default: 30
 ---@field ambiguous? boolean  true: also repeats a request that the gateway may have accepted; default: false
 
 --- The rate limits of one API key; false: no limit. Clients of one process that have the same key and the same rates
@@ -282,7 +282,7 @@ local nginx = {}
 ---@class waba.OrderedOptions
 ---@field receiver? waba.Receiver  a receiver that handles statuses in this process. The next message waits until a status reports that the previous message was delivered, was read or failed
 ---@field tracker? waba.StatusTracker  instead of `receiver`: a tracker to which the program applies the statuses
----@field timeout? number  seconds after which the next message is sent without a status of the previous one; default: 10
+---@field timeout? number  seconds after which the next message is sent without a status of the previous message; default: 10
 
 --- The options of `waba.clients`. Options of `waba.client` apply to all clients; `load` can override them for a client.
 ---@class waba.ClientsOptions : waba.ClientOptions
@@ -312,7 +312,7 @@ local nginx = {}
 
 --- The options for sending one message.
 ---@class waba.SendOptions : waba.MessageOptions
----@field data? string  at most 512 characters, which every status of the message contains (Cloud hosting only)
+---@field data? string  a text of at most 512 characters, which is in every status of the message (Cloud hosting only)
 ---@field bulk? boolean  true: all waiting messages without `bulk` are sent first
 ---@field ordered? boolean|waba.OrderedOptions  replaces the client's option `ordered` for this message
 ---@field window? waba.Receiver  a receiver that knows the 24-hour windows. If the recipient's window is closed, only templates are sent; `send` returns an error of kind "window" for other messages

@@ -53,7 +53,8 @@ int engine_close_socket(void *argument, curl_socket_t socket) {
   return close(socket);
 }
 
-/* Reads GOAWAY and REFUSED_STREAM. A GOAWAY refuses all streams above the last one that the server may process. */
+/* Reads GOAWAY and REFUSED_STREAM. A GOAWAY names the last stream that the server may process, and refuses all streams
+ * with higher ids. */
 int engine_read_text(CURL *easy, curl_infotype type, char *text, size_t size, void *argument) {
   struct transfer *transfer = argument, *other;
   unsigned long last;

@@ -107,8 +107,8 @@ enum json_written json_write(lua_State *L);
 bool json_is_cjson_array(lua_State *L);
 
 /* If a table in the value has `__index`, `__len`, `__pairs` or `__ipairs`, replaces the value by a copy of its raw
- * contents, because the encoder ignores metamethods. The copy has no metatables with such a metamethod. Returns whether
- * the value was replaced. */
+ * contents, because the encoder ignores metamethods. The copy has no metatable with one of the four metamethods.
+ * Returns whether the value was replaced. */
 bool json_make_plain(lua_State *L);
 
 /* Searches for the first error in a value that can't be encoded. [.. value] -> [.. value message path] and true, or

@@ -243,7 +243,7 @@ static void leave(struct reader *reader) {
   reader->depth--;
 }
 
-/* Returns whether a comma was skipped, so that another element follows. */
+/* Returns true if a comma was skipped; another element must then follow. */
 static bool skip_comma(struct reader *reader) {
   skip_space(reader);
   if (*reader->at != ',') return false;

@@ -32,7 +32,7 @@ static inline bool reserve(struct writer *writer, size_t more) {
   return writer->capacity - writer->size >= more || grow(writer, more);
 }
 
-/* This function and the next ones return false if the value can't be written. */
+/* This function and the functions below return false if the value can't be written. */
 static inline bool put(struct writer *writer, const char *bytes, size_t length) {
   if (!reserve(writer, length)) return false;
   memcpy(writer->out + writer->size, bytes, length);

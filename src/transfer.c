@@ -133,8 +133,8 @@ bool transfer_open_easy(struct transfer *transfer, const struct transfer_setting
   transfer->connect_timeout = -1;
   transfer->easy = curl_easy_init(); /* if the call fails, the functions that set options fail too */
 #if LIBCURL_VERSION_NUM >= 0x075700
-  /* Ends a transfer during a name lookup without a wait for the resolver's thread. Otherwise a cancel or a timeout
-   * would take as long as the slowest name server. */
+  /* Without this option the end of a transfer during a name lookup would wait for the resolver's thread, and so for the
+   * slowest name server. */
   curl_easy_setopt(transfer->easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
   if (set_callbacks(transfer) && set_policy(transfer->easy, settings)) return true;

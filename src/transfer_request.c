@@ -16,8 +16,8 @@ static enum transfer_mode mode_of(const struct transfer *transfer, const struct 
   return source->size > 0 || head->is_post ? MODE_FIELDS : MODE_BODYLESS;
 }
 
-/* libcurl treats some methods specially, but not if CURLOPT_CUSTOMREQUEST contains the method. So CURLOPT_CUSTOMREQUEST
- * is not set to the method that libcurl uses in this mode by default. */
+/* libcurl treats some methods specially, but not if CURLOPT_CUSTOMREQUEST contains the method. Therefore
+ * CURLOPT_CUSTOMREQUEST stays unset if the method is libcurl's default in this mode. */
 static bool set_method(CURL *easy, const struct head *head, enum transfer_mode mode) {
   const bool is_head = mode == MODE_BODYLESS && strcmp(head->method, "HEAD") == 0;
   const char *own = is_head ? "HEAD" : mode == MODE_READ ? "PUT" : mode == MODE_FIELDS ? "POST" : "GET";

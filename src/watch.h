@@ -41,8 +41,8 @@ void watch_flush(struct watch *watch);
 /* Waits until a socket is ready, the time is over (-1: no limit) or a signal arrives. */
 void watch_wait(struct watch *watch, int milliseconds);
 
-/* Waits until a socket of any of the watches is ready. Afterwards `watch_wait` of each watch determines its ready
- * sockets. Returns false if there is not enough memory. */
+/* Waits until a socket of any of the watches is ready. After the wait, `watch_wait` must be called for each watch, and
+ * finds the ready sockets of the watch. Returns false if there is not enough memory. */
 bool watch_wait_any(struct watch **watches, size_t count, int milliseconds);
 
 /* Takes the next socket that the last `watch_wait` found ready. Returns false if there is no further ready socket. */
@@ -54,6 +54,6 @@ bool watch_drained(const struct watch *watch);
 /* Makes the descriptor readable until the next `watch_wait`, if there is a descriptor. */
 void watch_wake(struct watch *watch);
 
-/* Closes the sockets that were passed to `watch_opened`, and frees the watch. For a child process: the parent has the
- * same sockets, so their connections do not end. */
+/* Closes the sockets that were passed to `watch_opened`, and frees the watch. Called in a child process. The parent
+ * process has the same sockets, so closing them does not end the connections. */
 void watch_abandon(struct watch *watch);

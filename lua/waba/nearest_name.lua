@@ -16,7 +16,8 @@ local function distance(a, b)
   return row[#b]
 end
 
--- Names that callers may know from other libraries or from the platform's documentation, and the names in this library.
+-- Names that callers may know from other libraries or from the platform's documentation, and the corresponding names in
+-- this library.
 local SYNONYMS = {
   path = { "file" }, filename = { "file" }, file_name = { "filename", "file" },
   url = { "link" }, uri = { "link", "url" }, href = { "link", "url" }, link = { "url" },

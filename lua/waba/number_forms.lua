@@ -50,7 +50,8 @@ local function digits_of_decimal(whole, mark, fraction)
   return whole
 end
 
--- Removes the separators of groups of three digits, as in "491,511,234,567". Returns a text without such groups unchanged.
+-- Removes the separators of groups of three digits, as in "491,511,234,567". Returns a text of any other form
+-- unchanged.
 local function without_groups(text, mark)
   local first, rest = text:match("^%+?(%d+)(" .. mark .. "[%d" .. mark .. "]*)$")
   if not first or #first > 3 or rest:gsub(mark .. "%d%d%d", "") ~= "" then return text end

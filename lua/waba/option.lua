@@ -112,7 +112,7 @@ function option.with(parent, known)
   return known
 end
 
---- Checks options, and returns a copy with the defaults of those that are missing.
+--- Checks options, and returns a copy with the defaults of the missing options.
 ---@param options table|nil
 ---@param known waba.OptionRows
 ---@param what string  see `check`

@@ -50,9 +50,9 @@ local function digits_of_text(text)
   return digits
 end
 
---- Converts a phone number to digits. Accepts "+49 (151) 123-4567", "0049 151 …", 491511234567, a wa_id, and the
---- forms of spreadsheets: "491511234567.0", "4.91511234567E+11", `="491511234567"`. Refuses a form that has lost
---- digits. Refuses a number that begins with one 0, because its country is unknown.
+--- Converts a phone number to digits. Accepts "+49 (151) 123-4567", "0049 151 …", 491511234567, a wa_id, and the forms
+--- of spreadsheets: "491511234567.0", "4.91511234567E+11", `="491511234567"`. Refuses a form that has lost digits.
+--- Refuses a number that begins with one 0, because the number does not contain the country.
 ---@param to string|number
 ---@param path? string        the path of the number in an error; default: "to"
 ---@return string|nil digits  7 to 15

@@ -162,7 +162,7 @@ function runtime.detect_name()
   return detect_other()
 end
 
--- Returns whether the loop has certainly started the running coroutine. Then no other loop can resume the coroutine.
+-- Returns whether the loop has certainly started the running coroutine, so that no other loop can resume the coroutine.
 local function is_owner(name)
   if name ~= "cqueues" then return false end
   local _, is_own = loaded.cqueues.running()
@@ -221,7 +221,7 @@ function runtime.can_wait_in_loop(named)
   return true
 end
 
---- Returns whether the calling code can wait, as determined by the method `can_wait` of `transport` if there is one.
+--- Returns whether the calling code can wait. If `transport` has a method `can_wait`, returns the result of the method.
 function runtime.can_wait(transport)
   if transport and type(transport.can_wait) == "function" then return transport:can_wait() end
   if runtime.is_nginx() then return runtime.can_wait_in_nginx() end
@@ -244,8 +244,8 @@ function runtime.sleep(seconds)
   until core.clock() >= due
 end
 
---- Returns the descriptor of an engine, which the adapter of a loop must watch, and how long the adapter may wait. Systems
---- that only have `poll` have no such descriptor, so the adapter must check the engine at short intervals.
+--- Returns the descriptor of an engine, which the adapter of a loop must watch, and how long the adapter may wait. On
+--- systems that only have `poll`, an engine has no descriptor, so the adapter must check the engine at short intervals.
 ---@param engine waba.Engine
 ---@param seconds number  the longest wait that the caller wants
 ---@return integer|nil descriptor
@@ -256,8 +256,8 @@ function runtime.limits(engine, seconds)
   return descriptor, left and math.min(left, seconds) or seconds
 end
 
---- Notifies the adapters that an engine will be closed. Afterwards the system may reuse the engine's descriptor for
---- another file.
+--- Notifies the adapters that an engine will be closed. After the engine is closed, the system can use the descriptor
+--- of the engine for another file.
 function runtime.forget(engine)
   for _, used in pairs(adapters) do
     if used.forget then used.forget(engine) end

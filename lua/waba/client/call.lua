@@ -112,7 +112,7 @@ local function uses_proxy(client)
 end
 
 -- Returns whether no connection to the gateway was established. An error with a field `scope` is a timeout in the queue
--- of a rate limiter. An error of a connection through a proxy may be an error of the proxy.
+-- of a rate limiter. Returns false if a proxy is used, because the proxy can be the cause of the error.
 local function is_unreached(client, err)
   return UNREACHED[err.kind] and not err.status and not err.maybe_sent and not err.scope
     and not loopback.is_url(client.base_url) and not uses_proxy(client)

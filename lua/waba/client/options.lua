@@ -47,7 +47,7 @@ client_options.OPTIONS = {
 local RETRY = {
   attempts = { "integer>=1", 4 },     -- attempts of one request, including the first one
   base = { "number>=0", 0.5 },        -- seconds: the longest first pause. Each pause has a random length
-  max = { "number>=0", 30 },          -- seconds: the longest pause, unless the gateway demands a longer one
+  max = { "number>=0", 30 },          -- seconds: the longest pause, unless the gateway demands a longer pause
   ambiguous = { "boolean", false },   -- true: also repeats a request that the gateway may have accepted
 }
 
@@ -81,7 +81,7 @@ local ORDERED = {
                                       -- a status reports that the previous message was delivered, was read or failed
   tracker = "waba.StatusTracker",     -- instead of `receiver`: a tracker to which the program applies the statuses
   timeout = "number>0",               -- seconds after which the next message is sent without a status of the previous
-                                      -- one; default: 10
+                                      -- message; default: 10
 }
 
 local function check_pace(pace)

@@ -204,7 +204,8 @@ local function acquire_all(self, endpoint, call, now, deadline, is_repeat)
   return nil, out_of_time()
 end
 
--- Pauses the limiters after "too many requests": those of the recipient if `err.scope` is "pair", else those of the key.
+-- Pauses limiters after "too many requests": the limiters of the recipient if `err.scope` is "pair", else those of the
+-- key.
 local function pause(self, err, endpoint, call, response, attempt)
   if err.kind ~= "rate_limited" and err.status ~= 503 and err.status ~= 429 then return end
   local is_named = response and response.headers["retry-after"] ~= nil and err.retry_after ~= nil

@@ -1,7 +1,8 @@
--- The rate limits of one API key: a token bucket for each class of requests, and one for each recipient if the hosting
--- limits messages to one recipient. All clients of a key in this process share the buckets of the key, so that two
--- clients are not faster than one client. With a store (`waba.pace`), other processes share the buckets too. Each client
--- has its own queues. All objects are made at their first use, because a program may have thousands of clients.
+-- The rate limits of one API key: a token bucket for each class of requests. If the hosting limits messages to one
+-- recipient, each recipient has a token bucket too. All clients of a key in this process share the buckets of the key,
+-- so that two clients are not faster than one client. With a store (`waba.pace`), other processes share the buckets
+-- too. Each client has its own queues. All objects are made at their first use, because a program may have thousands of
+-- clients.
 
 local buckets = require "waba.delivery.bucket"
 local keyed = require "waba.delivery.keyed"

@@ -12,7 +12,7 @@ local HIDDEN = "(hidden)"
 -- The largest length of a text in bytes; a longer text is cut at the end of a character.
 local MOST = 4096
 
--- The fields in request bodies and paths whose values, and all values below them, are hidden.
+-- The fields of request bodies and paths whose values are hidden, including nested values.
 local PERSONAL = {}
 for name in ([[to recipient user users number wa_id contacts location body caption text title description filename
   footer payload flow_action_payload address fallback_value coupon_code]]):gmatch "%S+" do PERSONAL[name] = true end

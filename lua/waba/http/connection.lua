@@ -19,7 +19,8 @@ local PIECE, TURN = 64 * 1024, 64 * 1024
 ---@field limits table  an object of limits.lua
 ---@field address string|nil  the address of the peer
 ---@field deadline number  the time of `core.clock` at which the current read or write must have ended
----@field waiting boolean  true: the server waits for the peer, and may close the connection to accept another one
+---@field waiting boolean  true: the server waits for the peer, and may close the connection to accept another
+---        connection
 ---@field since number  the time of `core.clock` at which the server began to wait for the peer
 ---@field trusted boolean  true: the peer has sent valid credentials
 local Connection = {}

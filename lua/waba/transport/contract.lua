@@ -23,7 +23,8 @@
 ---@field max_body? integer  the largest number of bytes, after decompression, of a body in memory
 ---@field progress? fun(sent: integer, to_send: integer|nil, received: integer, to_receive: integer|nil)
 
---- A response. A transport may compute all fields except `status` and `body` when a program first reads one of them.
+--- A response. A transport may compute the fields other than `status` and `body` when a program first reads one of
+--- these fields.
 ---@class waba.Response
 ---@field status integer
 ---@field headers table<string, string>  the headers of the response by lower-case name; at least content-type,

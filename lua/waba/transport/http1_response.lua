@@ -180,7 +180,8 @@ local function coding_of(headers)
   return coding and coding:lower() ~= "identity" and coding or nil
 end
 
--- The metatable of a response, which computes all fields except `status` and `body` when a program first reads one.
+-- The metatable of a response. When a program first reads a field other than `status` and `body`, the metatable
+-- computes all of these fields.
 local Response = {}
 
 function Response.__index(response, name)

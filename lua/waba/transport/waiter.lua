@@ -8,7 +8,7 @@ local waiter = {}
 -- The seconds of one step of a sleeping waiter: the first step is the shortest, and each further step is longer.
 local SHORTEST, LONGEST = 0.001, 0.1
 
---- An object with which a coroutine can wait. The method `transport:waiter()` of a user's transport returns such objects;
+--- An object with which a coroutine can wait. The method `transport:waiter()` of a user's transport returns waiters;
 --- without this method the library calls `transport:sleep` in small steps.
 ---@class waba.Waiter
 ---@field wait fun(self, seconds: number)  returns after `wake` or after the seconds; may return early
@@ -63,7 +63,7 @@ function waiter.here(named)
   return waiter.of_loop(loop, task or loop.task())
 end
 
---- Returns a waiter for the running coroutine; nil if no other coroutine can run while this one waits.
+--- Returns a waiter for the running coroutine; nil if no other coroutine can run while the running coroutine waits.
 ---@param named? waba.Loop  see `runtime.detect`
 ---@return waba.Waiter|nil
 function waiter.parked(named)

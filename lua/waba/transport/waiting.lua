@@ -60,7 +60,8 @@ local function report(waiter, transfer, request)
   request.progress(sent, to_send, received, to_receive)
 end
 
--- Calls the function of a request that the transfer needs. `want` is the result of `transfer:wants`.
+-- Calls the function that the transfer needs: the reader, the sink or the progress function of the request. `want` is
+-- the result of `transfer:wants`.
 local function serve(waiter, transfer, want, request)
   if want == "input" then
     local bytes = request.body.reader()
@@ -76,9 +77,9 @@ local function serve(waiter, transfer, want, request)
   end
 end
 
--- Calls the functions of a request that its transfer needs. Returns whether the transfer has ended. Because a function may
--- wait, a leader first makes another coroutine the leader. If a function raises an error, cancels the transfer, and
--- stores the error for `send`.
+-- Calls the functions of a request as long as the transfer needs them. Returns whether the transfer has ended. Because
+-- a function may wait, a leader first makes another coroutine the leader. If a function raises an error, cancels the
+-- transfer, and stores the error for `send`.
 local function call_functions(self, waiter, transfer, request)
   while true do
     local want = transfer:wants()
