@@ -359,7 +359,7 @@ local nginx = {}
 ---@field sync? boolean  true: `put` returns after the events are written to the disk, so the events survive a power failure. The write blocks an nginx worker. false: the events survive a crash of the process, but not a power failure; default: true
 
 ---@class waba.RedisInboxOptions : waba.InboxOptions, waba.RedisAddress
----@field prefix? string  the prefix of all keys, which no outbox may have; its braces keep all keys on one node of a cluster; default: "{waba}"
+---@field prefix? string  the prefix of all keys; an outbox needs another prefix. The braces keep all keys on one node of a cluster; default: "{waba}"
 ---@field group? string  an option of earlier versions; has no effect
 ---@field consumer? string  an option of earlier versions; has no effect
 
@@ -400,7 +400,7 @@ local nginx = {}
 ---@field sync? boolean  true: the entries survive a power failure. `put` returns after the entries are written to the disk, and a sender writes to the disk before it sends a message. false: the entries survive a crash of the process, but after a power failure a message may be sent twice; default: true
 
 ---@class waba.RedisOutboxOptions : waba.OutboxOptions, waba.RedisAddress
----@field prefix? string  the prefix of all keys, which no inbox may have; its braces keep all keys on one node of a cluster; default: "{waba:outbox}"
+---@field prefix? string  the prefix of all keys; an inbox needs another prefix. The braces keep all keys on one node of a cluster; default: "{waba:outbox}"
 
 --- The options for sending messages in nginx.
 ---@class waba.NginxSenderOptions
@@ -788,7 +788,7 @@ local nginx = {}
 
 --- The options of `waba.status_tracker`.
 ---@class waba.TrackerOptions
----@field max? integer  the number of messages to remember; the oldest ones are removed; default: 100000
+---@field max? integer  the largest number of messages; the oldest messages are removed; default: 100000
 
 --- Makes a client for one phone number at 360dialog. Each phone number has its own API key.
 ---@param options? waba.ClientOptions  environment variables have the defaults of some options: D360_API_KEY,

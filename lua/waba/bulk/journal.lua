@@ -110,7 +110,7 @@ local function read_line(self, line)
   return reader ~= nil and reader(self.section, rest) ~= false
 end
 
--- Reads all complete lines. Returns the number of bytes of these lines, or nil and the reason why a line is invalid.
+-- Reads all complete lines. Returns the number of bytes in complete lines, or nil and the reason why a line is invalid.
 local function read_lines(self, file)
   local rest, taken, count = "", 0, 0
   for piece in function() return file:read(PIECE) end do
@@ -171,7 +171,7 @@ function journal.last_section(path, campaign)
 end
 
 --- Opens a journal and reads the results of earlier runs. Creates a missing file. No other run can open the journal until
---- it is closed.
+--- the journal is closed.
 ---@return waba.BulkJournal|nil
 ---@return waba.Error? err  kind "invalid", path "journal"
 function journal.open(path, campaign)
@@ -196,8 +196,8 @@ function journal.open(path, campaign)
   return self
 end
 
---- Makes the first lines of a run. The next batch writes these lines. Returns an error if the first run has identified
---- the messages by keys, and this run by positions, or the reverse.
+--- Makes the first lines of a run. The first lines are written with the next batch. Returns an error if the first run
+--- has identified the messages by keys, and this run by positions, or the reverse.
 function Journal:name(uses)
   if self.uses and self.uses ~= uses then
     return journal_error(self.path, self.uses == "keys"
@@ -219,7 +219,7 @@ local function hash_of(to)
   return core.hmac_sha256("waba journal", text):sub(1, 8)
 end
 
---- Compares the recipient at a position with the hash in the journal. Returns an error if they differ.
+--- Returns an error if the hash of the recipient at a position differs from the hash in the journal.
 function Journal:verify(position, to)
   local known = self.checks[position]
   if known and known ~= hash_of(to) then

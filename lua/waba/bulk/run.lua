@@ -79,7 +79,7 @@ function Run:give_up(err)
   self:stop()
 end
 
---- Ends the run because a function of the caller has raised an error. `Run:outcome` raises the first of these errors.
+--- Ends the run because a function of the caller has raised an error. `Run:outcome` raises the first error.
 function Run:fail(raised)
   self.raised = self.raised or { value = raised }
   self:stop()
@@ -100,7 +100,7 @@ function Run:notify(item, sent, err)
 end
 
 --- Counts a result, writes the result to the journal, and calls `on_result`. For an uncertain result, `on_result` is called
---- first. After a crash between these two steps, the next run calls `on_result` again.
+--- first. After a crash between the call and the writing, the next run calls `on_result` again.
 function Run:settle(item, sent, err)
   local outcome = sent and "sent" or err.maybe_sent and "maybe_sent" or "failed"
   item.is_settled = true

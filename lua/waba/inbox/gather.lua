@@ -6,7 +6,7 @@ local gather = {}
 
 local MOST = 100 -- the largest number of messages that are joined
 
--- The types of messages that are not joined with others.
+-- The types of messages that are not joined with other messages.
 local ALONE = {
   system = true, reaction = true, edit = true, revoke = true, request_welcome = true, interactive = true, button = true,
   order = true,

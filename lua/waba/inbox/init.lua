@@ -43,8 +43,8 @@ end
 
 ---@options waba.RedisInboxOptions : waba.InboxOptions, waba.RedisAddress
 local REDIS = option.with(inbox.OPTIONS, option.with(redis_connection.OPTIONS, {
-  prefix = { "string", "{waba}" }, -- the prefix of all keys, which no outbox may have; its braces keep all keys on one
-                                   -- node of a cluster
+  prefix = { "string", "{waba}" }, -- the prefix of all keys; an outbox needs another prefix. The braces keep all keys
+                                   -- on one node of a cluster
   group = "string",                -- an option of earlier versions; has no effect
   consumer = "string",             -- an option of earlier versions; has no effect
 }))

@@ -188,7 +188,7 @@ local ERROR_FIELDS = {
   "scope", "maybe_sent", "trace_id",
 }
 
---- Returns a plain table with fields of an error, which a state contains.
+--- Returns the fields of an error that a state contains, as a plain table.
 function entries.plain_error(err)
   if not err then return nil end
   local copy = {}

@@ -43,8 +43,8 @@ end
 
 ---@options waba.RedisOutboxOptions : waba.OutboxOptions, waba.RedisAddress
 local REDIS = option.with(outbox.OPTIONS, option.with(redis_connection.OPTIONS, {
-  prefix = { "string", "{waba:outbox}" }, -- the prefix of all keys, which no inbox may have; its braces keep all keys on
-                                          -- one node of a cluster
+  prefix = { "string", "{waba:outbox}" }, -- the prefix of all keys; an inbox needs another prefix. The braces keep all
+                                          -- keys on one node of a cluster
 }))
 
 --- Makes an outbox in Redis (6 or newer), for programs and senders on several machines. Connects at the first use. The

@@ -10,9 +10,9 @@ local bucket = {}
 -- A batch has at most BATCH tokens, and at most the tokens for SPAN seconds, because a process reads the pauses of
 -- other processes only with its next batch. At a fast rate a batch has the tokens for SHORTEST seconds.
 local BATCH, SPAN, SHORTEST = 25, 0.6, 0.1
--- A valid token expires after LATE seconds. With a large burst, a token expires later: after the time in which the rate
--- grants LATE_PART of the burst. The store does not grant LATE_PART of the burst, because tokens that are used late,
--- together with the next tokens, could exceed the burst.
+-- A valid token expires after LATE seconds. With a large burst, the token expires later: after the time in which the
+-- rate grants LATE_PART of the burst. The store does not grant LATE_PART of the burst, because tokens that are used
+-- late, together with the next tokens, could exceed the burst.
 local LATE_PART, LATE = 0.25, 0.1
 local HEADROOM = 2 -- only replies may use this number of batches of the burst
 

@@ -126,8 +126,8 @@ local function report_pause(self, words)
   if not store.failure or store.clock() >= store.retry_at then store:run(self.name, words) end
 end
 
---- Pauses the sending with the API key in all processes until the time `moment`. Because many requests report similar
---- times, the pause in the store is SPARE seconds longer and covers these times. May wait for the store.
+--- Pauses the sending with the API key in all processes until the time `moment`. Many requests report pauses with
+--- similar ends. The pause in the store is SPARE seconds longer, so that one call covers them. May wait for the store.
 function Shared:pause(moment)
   if moment <= self.paused_until then return end
   self.paused_until = moment + SPARE

@@ -1,4 +1,4 @@
--- Stores the changes of several entries in one call of the store. The coroutine with the first change waits for others.
+-- Stores the changes of several entries in one call of the store. The coroutine with the first change waits for more.
 
 local coroutines = require "waba.coroutines"
 local errors = require "waba.errors"

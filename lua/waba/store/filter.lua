@@ -7,7 +7,7 @@ local filters = {}
 local PAGE = 200 -- the number of rows of one page
 
 --- Raises an error if a filter of the caller has an unknown field, or an empty reason. An empty reason
---- would select all rows. A variable of the caller is probably empty.
+--- would select all rows, which the caller probably does not intend.
 function filters.check(filter, known, what)
   option.check(filter, known, what, 3)
   if filter and filter.reason == "" then error(what .. ": option reason is empty: expected a part of the reason", 3) end

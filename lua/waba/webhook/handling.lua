@@ -9,7 +9,8 @@ local session = require "waba.webhook.session"
 
 local handling = {}
 
--- The fields of account events that report a changed template. The client must fetch the definition of the template again.
+-- The fields of account events that report a changed template. After a change, the client must fetch the template
+-- again.
 local TEMPLATE_FIELDS = {
   message_template_status_update = true, message_template_components_update = true,
   message_template_quality_update = true, template_category_update = true,

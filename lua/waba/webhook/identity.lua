@@ -1,6 +1,6 @@
 -- Determines the customer of an event. On Cloud hosting an event contains the phone number of a customer, the
--- business-scoped user id, or both (cloud.md, section 11.1). If an event contains both ids, they are stored, so that a
--- later event with only one id has the same key.
+-- business-scoped user id, or both (cloud.md, section 11.1). If an event contains both ids, both are stored, so that a
+-- later event with only one id has the same customer key.
 --
 -- The records of the inbox's store; each belongs to one business number:
 --   <phone>:id    the user id, or "" if it is unknown; "?" at the end: only a status contained both ids

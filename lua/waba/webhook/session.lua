@@ -48,8 +48,8 @@ local function path_of_invalid(value, visited)
   return ""
 end
 
--- Returns the state and the next step as JSON; nil if both are empty. Raises an error if the state can't be stored. The
--- event then becomes a dead letter, because its handlers have already run.
+-- Returns the state and the next step as JSON; nil if both are empty. If the state can't be stored, raises an error:
+-- the event becomes a dead letter, because its handlers have already run.
 local function encode_state(self, state)
   if state == nil or type(state) == "table" and next(state) == nil then state = nil end
   if state ~= nil and type(state) ~= "table" then

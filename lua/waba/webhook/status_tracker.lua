@@ -116,7 +116,7 @@ local status_tracker = {}
 --- The options of `waba.status_tracker`.
 ---@options waba.TrackerOptions
 local OPTIONS = {
-  max = { "integer>=1", 100000 }, -- the number of messages to remember; the oldest ones are removed
+  max = { "integer>=1", 100000 }, -- the largest number of messages; the oldest messages are removed
 }
 
 --- Makes a tracker of message statuses.

@@ -91,10 +91,10 @@ end
 
 --- Handles one webhook. If the status is 200, the events are in the inbox; `receiver:work` runs their handlers.
 ---
---- Other statuses: 404 for a path that belongs to no number (option `number`), 405 for a method other than POST, 413 for
---- a body above `max_body`, 401 without valid credentials, 400 for a body that is not a JSON object, and 503 if the inbox
---- can't store the events or the number can't be determined. After any of these statuses the gateway delivers the webhook
---- again.
+--- Other statuses: 404 for a path that belongs to no number (option `number`), 405 for a method other than POST, 413
+--- for a body above `max_body`, 401 without valid credentials, 400 for a body that is not a JSON object, and 503 if the
+--- inbox can't store the events or the number can't be determined. After a status other than 200 the gateway delivers
+--- the webhook again.
 ---@param request waba.WebhookRequest
 ---@param put? fun(events: waba.Event[], sources: table<integer, string>?): integer|nil, waba.Error?  stores the events;
 ---        default: the method `put` of the inbox
