@@ -45,7 +45,7 @@ static struct curl_slist *head_read(int argc, char **argv) {
   return lines;
 }
 
-/* Makes the headers of each API key: those of the command line, and the key. */
+/* Makes the headers for each API key: the headers of the command line, and the header with the key. */
 static void heads_read(struct job *job, int argc, char **argv) {
   char line[64];
   long i;

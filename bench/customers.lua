@@ -5,7 +5,7 @@
 --
 -- Each customer has two ids, an open window and a small state. Each round measures a store with a thousand customers
 -- and a store with many. The figures are medians of the rounds; a ratio compares the two stores of a round. The CPU
--- time is that of this process, with Redis also that of the server.
+-- time is the time of this process; with Redis the time of the server is added.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/support/?.lua;" .. folder .. "/../?.lua;" .. package.path

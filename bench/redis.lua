@@ -4,8 +4,8 @@
 --   lua5.4 bench/redis.lua 5000         fewer entries (after: eval "$(make -s env)")
 --
 -- The CPU time is that of the Redis server (INFO cpu), so it does not depend on the clients or on other programs. A
--- server uses one core. Its highest rate per second is 1,000,000 divided by the sum of the microseconds of put, take
--- and result.
+-- server uses one core. The highest rate of a server per second is 1,000,000 divided by the sum of the microseconds of
+-- put, take and result.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/../?.lua;" .. package.path

@@ -223,7 +223,7 @@ local function print_server(settings)
     if setting.latency > 0 and share >= most then most, where = share, setting end
   end
   if where then
-    io.write(("\nThe server that takes its time was at work for %.0f %% of it at most (%s, %d in flight)\n"):format(
+    io.write(("\nThe server with latency used its CPU for at most %.0f %% of the time (%s, %d in flight)\n"):format(
       most * 100, where.protocol.name, where.in_flight))
   end
 end
@@ -231,7 +231,7 @@ end
 local function main()
   local mode, only = from_arguments()
   local sized, settings = message.sized(), new_settings(only)
-  if #settings == 0 then error("--only fits no setting", 0) end
+  if #settings == 0 then error("--only selects no setting: expected values such as HTTP/2,64,50", 0) end
   local server = stub.start()
   for _, setting in ipairs(settings) do setting.rounds, setting.server_cpu, setting.time = {}, 0, 0 end
   local bulk = {}

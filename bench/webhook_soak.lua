@@ -19,7 +19,7 @@ local function find_inbox()
   for _, inbox in ipairs(webhook_server.INBOXES) do
     if inbox.name == wanted then return inbox end
   end
-  error("unknown inbox " .. wanted)
+  error(wanted .. " is not an inbox of bench/support/webhook_server.lua, such as sqlite or redis")
 end
 
 -- Posts webhooks over all connections. Returns the numbers that the programs print.

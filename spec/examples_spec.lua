@@ -121,7 +121,7 @@ describe("examples", function()
 
     -- Waits for the bot's next message, and returns it.
     local function response()
-      local message = process.wait_for(function() return sent_since(sequence)[1] end, "an response")
+      local message = process.wait_for(function() return sent_since(sequence)[1] end, "a response")
       sequence = message.sequence
       return message, message.content.body
     end
@@ -166,7 +166,7 @@ describe("examples", function()
       knows:close()
       local eva = cloud:customer(EVA, { name = "Eva" })
       assert(eva:text "Hello")
-      local list = process.wait_for(function() return cloud:messages({ type = "interactive" })[1] end, "an response")
+      local list = process.wait_for(function() return cloud:messages({ type = "interactive" })[1] end, "a response")
       assert(eva:tap(list.id, "Daily lenses"))
       local buttons = process.wait_for(function() return cloud:messages({ type = "interactive", direction = "outbound" })[2] end,
         "the next question")

@@ -42,7 +42,7 @@ describe("Ctrl-C", function()
   end
 end)
 
--- A program whose inbox raises an error, which ends the work of its receiver.
+-- A program whose inbox raises an error. The error ends the work of the program's receiver.
 local ENDED = [[
 local waba = require "waba"
 local inbox = waba.inbox.memory()

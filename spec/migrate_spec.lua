@@ -226,7 +226,8 @@ describe("every message", function()
     emulator:stop()
   end)
 
-  -- Asserts that the gateway accepts the form of a body. It may refuse a file or a template that it does not have.
+  -- Asserts that the gateway accepts the form of a body. The form is also accepted if the gateway only lacks the file
+  -- or the template.
   local function assert_taken(hosting, body, path, what)
     local response, err = clients[hosting]:request { method = "POST", path = path, body = body }
     local well_formed = response or err.kind == "template" or err.code == 2024

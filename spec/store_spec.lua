@@ -468,7 +468,7 @@ describe("a full store", function()
     return { kind = "message", hosting = "cloud", id = "m" .. number, from = "c" .. number, text = ("x"):rep(2000), raw = {} }
   end
 
-  -- Stores events until the inbox refuses one. Then calls `make_room`, handles all events, and stores again.
+  -- Stores events until the inbox refuses an event, then calls `make_room`, handles all events, and stores again.
   local function assert_recovers(box, make_room)
     local number, refused = 0
     repeat
@@ -531,7 +531,7 @@ describe("the file of a SQLite store", function()
   it("is refused and not changed if its tables belong to another program", function()
     local folder, waba = process.folder(), require "waba"
     local path = folder:file "app.db"
-    local early = waba.inbox.sqlite(path) -- opens the file when it is first used, which is below
+    local early = waba.inbox.sqlite(path) -- opens the file at its first use, below
     local connection = sqlite.open(path)
     connection:execute "CREATE TABLE customer (name TEXT)"
     connection:close()

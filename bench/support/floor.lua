@@ -23,7 +23,8 @@ local function start(slot)
   floor.add(slot, bodies[slot])
 end
 
--- Reads the responses of finished messages, starts as many new ones, and returns their number.
+-- Reads the responses of finished messages, and starts at most `left` new messages. Returns the number of responses and
+-- the number of new messages.
 local function collect(left, slot, response, ...)
   if not slot then return 0, 0 end
   assert(cjson.decode(response).messages[1].id == "gBGHSRURIzRWeAIJm0T7xkQz1pRd")

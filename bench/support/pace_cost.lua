@@ -1,4 +1,5 @@
--- Measures the cost of taking tokens from a rate limiter as a client does, for bench/pace.lua. Also runs inside nginx.
+-- Measures the cost of taking tokens from a rate limiter as a client does, for bench/pace.lua. This module also runs
+-- inside nginx.
 
 local core = require "waba.core"
 local pacing = require "waba.delivery.pacing"

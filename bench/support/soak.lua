@@ -1,4 +1,4 @@
--- A soak test sends many messages through a gateway that fails at random and is killed repeatedly. It returns the
+-- A soak test sends many messages through a gateway that fails at random and is killed repeatedly. The test returns the
 -- counts of the results, and every violated guarantee.
 
 local core = require "waba.core"

@@ -48,7 +48,7 @@ function faults.order(gateway, settings)
         share = (settings.http2 and fault.together or fault.share) / 1000 * settings.intensity,
       }
       for name, value in pairs(fault.order) do order[name] = value end
-      -- A response with Retry-After pauses the whole key for a second, so it is rare.
+      -- Few responses have Retry-After, because this header pauses the whole key for a second.
       if order.headers == LATER then order.share = fault.share / 1000 end
       if fault.stall then order.delay = settings.timeout * 1.25 end
       if fault.late then order.delay = settings.timeout * 0.02 end

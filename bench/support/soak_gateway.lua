@@ -61,7 +61,7 @@ function Gateway:restart()
   self:start(self.hosting, self.http2)
 end
 
---- Stops the emulator; may be called more than once.
+--- Stops the emulator; can be called more than once.
 function Gateway:stop()
   if self.emulator then self.emulator:stop() end
   if self.proxy then self.proxy.stop() end

@@ -103,7 +103,8 @@ local function source(first, last, has_keys)
   end
 end
 
--- Sends the messages in a bulk run with a journal, which is stopped and continued, while other coroutines send replies.
+-- Sends the messages in a bulk run with a journal, while other coroutines send replies. The run is stopped and
+-- continued.
 local function bulk(self, first, last, has_keys)
   local first_reply = last - math.floor((last - first) / 10)
   local take = taker(first_reply, last)

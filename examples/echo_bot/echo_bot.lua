@@ -1,4 +1,4 @@
--- An echo bot: replies to each text with the same text. Events are stored in echo.db, so none is lost in a crash.
+-- An echo bot: replies to each text with the same text. Events are stored in echo.db, so no event is lost in a crash.
 --   D360_API_KEY=… WEBHOOK_URL=https://bot.example/webhook WEBHOOK_PASSWORD=… lua5.4 echo_bot.lua
 
 local waba = require "waba"

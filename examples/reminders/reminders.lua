@@ -16,7 +16,7 @@ local function appointments()
   local line = lines()
   if not line then return nil end
   local id, number, name, day, time = line:match "^([^,]+),([^,]+),([^,]+),([^,]+),([^,\r]+)"
-  if not id then error("not an appointment: " .. line) end
+  if not id then error("not an appointment: " .. line .. ": expected id,number,name,day,time") end
   return number, waba.template { name = "appointment_reminder", language = "en", body = { name, day, time } }, id
 end
 

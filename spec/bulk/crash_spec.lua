@@ -71,8 +71,8 @@ describe("a bulk run that is killed at random", function()
     assert.matches("interrupted!", program:output())
     local states, counts = support.states(folder:read "journal")
     assert.is_true(counts.sent > 66 - 16) -- the results of the 16 messages in flight may be missing
-    -- At most 16 messages were in flight, and 8 messages of a batch were recorded but not sent. The journal marks the
-    -- others as withdrawn.
+    -- At most 16 messages were in flight, and 8 messages of a batch were recorded but not sent. The journal marks all
+    -- other messages as withdrawn.
     assert.is_true(counts.begun <= 16 + 8)
     for _, message in ipairs(gateway:messages { direction = "outbound" }) do
       local state = states[tostring(tonumber(message.wa_id:sub(6)))]

@@ -245,7 +245,7 @@ describe("the journal of client:send_all", function()
     local client = support.client(support.gateway())
     local summary, err = client:send_all(function()
       position = position + 1
-      -- The second run has one more recipient before the third one.
+      -- The second run has an additional recipient before the third recipient of the first run.
       return support.recipient(position > 2 and position - 1 or position), waba.text "Hello"
     end, { journal = path })
     assert.is_nil(summary)

@@ -61,7 +61,7 @@ describe("ordered messages", function()
     end
   end
 
-  -- Returns the functions, changed so that each one starts only after the previous one has started.
+  -- Returns the functions, changed so that each function starts only after the previous function has started.
   local function in_turn(...)
     local begun, list = 0, { ... }
     for i, fn in ipairs(list) do

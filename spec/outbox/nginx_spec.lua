@@ -52,7 +52,7 @@ for _, backend in ipairs { "sqlite", "redis" } do
 
       local ids = {}
       for number = 1, 100 do ids[number] = put(number) end
-      assert.equal(ids[7], put(7)) -- a second call with the same key returns the id of the first one
+      assert.equal(ids[7], put(7)) -- a second call with the same key returns the id of the first call
       process.wait_for(function() return emulator.cloud:counts().messages >= 100 end, "all messages", 30)
       process.wait_for(function() return select(2, (folder:read "results" or ""):gsub("true\n", "")) == 100 end, "results")
       local last, count = {}, 0

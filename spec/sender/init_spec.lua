@@ -19,7 +19,7 @@ local function put(outbox, more)
   return assert(outbox:put(entry))
 end
 
--- Returns a client that was not made by waba.client. Its method `send` calls `before_attempt` and fails.
+-- Returns a client that was not made by waba.client. The client's method `send` calls `before_attempt` and fails.
 local function own_client(hosting, calls)
   return { hosting = hosting, mark_read = print, send = function(_, to, message, options)
     calls[#calls + 1] = { to = to, message = message, options = options }

@@ -269,7 +269,7 @@ with_engine("proxy", function(fail, engine)
   local _, failure = drive(engine, transfer)
   assert(failure.path == "proxy", failure.message)
 end, { proxy = url, ca_file = gateway.ca_file })
--- The handle of a cancelled transfer is not used again, so the next transfer needs a new one.
+-- The handle of a cancelled transfer is not used again, so the next transfer needs a new handle.
 with_engine("discarded handle", function(fail, engine)
   local head = assert(prepare(engine))
   local transfer = assert(engine:start(head, "x"))

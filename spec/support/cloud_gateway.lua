@@ -51,7 +51,7 @@ end
 ---@return table request  with the field `json` if its body is JSON
 function cloud_gateway.last(gateway, path)
   local requests = gateway:received(path)
-  local request = assert(requests[#requests], "nothing came")
+  local request = assert(requests[#requests], "the server has received no request")
   if request.body and request.body:find("^{") then request.json = core.decode(request.body) end
   return request
 end

@@ -186,7 +186,7 @@ function support.eventually(condition, seconds)
     if result then
       return result
     elseif cqueues.monotime() > deadline then
-      error("it did not happen in time", 2)
+      error("the condition did not become true in time", 2)
     end
     cqueues.sleep(0.005)
   end

@@ -1,5 +1,5 @@
--- Sends one request through a transport, and collects the response. The description of the request and the result are plain
--- data, so that another process or a worker of nginx can send it.
+-- Sends one request through a transport, and collects the response. The description of the request and the result are
+-- plain data, so that another process or a worker of nginx can send the request.
 --
 -- The description has the fields of a request (lua/waba/transport/contract.lua) with these differences:
 --   method, url, headers, idempotent   replace the head

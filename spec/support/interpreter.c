@@ -123,7 +123,7 @@ static void stop(lua_State *L, lua_Debug *where) {
   luaL_error(L, "interrupted!");
 }
 
-/* Only setting a hook is safe here. */
+/* lua_sethook is the only function of Lua that is safe in a signal handler. */
 static void on_interrupt(int number) {
   signal(number, SIG_DFL);
   lua_sethook(interrupted, stop, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);

@@ -45,7 +45,7 @@ function process.wait_for(condition, what, seconds, sleep)
     if value then return value end
     (sleep or process.sleep)(0.01)
   until gettime() > deadline
-  error("it took too long: " .. what, 2)
+  error("waited too long for " .. what, 2)
 end
 
 function process.listens(port)

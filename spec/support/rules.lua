@@ -50,7 +50,7 @@ local function walk(node, name, path, embed, found)
     if cases[rule] and whole[rule] ~= false then
       cases[rule](whole[rule], whole, case(rule, node.inferred and node.inferred[rule] ~= nil))
     elseif not handled_by_walk[rule] then
-      error(("%s: no spec knows the rule %s"):format(name, rule))
+      error(("%s: no function in spec/support/rules/cases.lua tests the rule %s"):format(name, rule))
     end
   end
 

@@ -392,7 +392,7 @@ local function listen_http2(tls)
   })
   assert(http_server:listen())
   loop:wrap(function() http_server:loop() end)
-  -- Connections are checked for their end, which lua-http does not report.
+  -- lua-http does not report the end of a connection, so the server checks its connections.
   loop:wrap(function()
     while true do
       cqueues.sleep(0.02)

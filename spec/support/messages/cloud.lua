@@ -145,7 +145,7 @@ local function order(rng)
   content.total_amount = { value = subtotal + tax + shipping - (discount or 0) }
   content.expiration = maybe(rng, function() return { timestamp = 1790000000, description = "one hour" } end)
   if rng(1, 4) == 1 then content.payment_settings, content.payment_configuration = nil, "shop-upi" end
-  if rng(1, 4) == 1 then -- an order may have the total only
+  if rng(1, 4) == 1 then -- an order can have a total without items
     for _, name in ipairs { "items", "subtotal", "tax", "shipping", "discount", "expiration" } do content[name] = nil end
   end
   return content
