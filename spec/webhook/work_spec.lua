@@ -120,13 +120,13 @@ for _, loop in ipairs(LOOPS) do
       local one = receiver(box, { text = function()
         runs = runs + 1
         if runs == 1 then
-          for _ = 1, 20 do
+          for _ = 1, 25 do
             sleep(0.04)
             stolen = stolen + #box:take(1, 60)
           end
         end
       end })
-      local function work() one:work { lease = 0.3 } end
+      local function work() one:work { lease = 0.6 } end
       loop.run { work, work }
       assert.equal(1, refused)
       assert.equal(1, runs)
