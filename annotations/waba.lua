@@ -208,13 +208,13 @@ local nginx = {}
 ---@class waba.BulkOptions
 ---@field concurrency? integer  the largest number of messages in flight. The number is smaller if the client's rate limit would delay a message by more than half of its timeout; default: 64
 ---@field rate? number  the largest number of messages per second, besides the client's rate limit
----@field on_result? fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)  called once for each message, in the order of the responses. If the process ends during the call for an uncertain result, the next run calls the function again for this result. If the function raises an error, the run ends after the messages in flight, and `send_all` raises the error
+---@field on_result? fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)  called once for each message, in the order of the responses. If the process ends during a call for an uncertain result, the next run calls the function again for the result. If the function raises an error, the run ends after the messages in flight, and `send_all` raises the error
 ---@field journal? string  path of a file to which the results are written, so that a later run can continue this run. Only one run at a time can use the file
 ---@field campaign? string  a name for the messages, for example the name of the template; 1 to 1024 bytes. A journal has separate results for each campaign, so another campaign sends to every recipient again. The results of runs without this option count for every campaign. The option requires `journal` or `outbox`
----@field outbox? waba.Outbox  puts the messages into this outbox, from which senders in any process send them, and waits for the results. The option requires `campaign`: after a crash, a run of the same campaign continues. With an outbox, `on_result` is called only for messages that the outbox refuses; a sender reports all other results
+---@field outbox? waba.Outbox  puts the messages into the outbox, and waits for the results. Senders in any process send the messages of an outbox. The option requires `campaign`: after a crash, a run of the same campaign continues. With an outbox, `on_result` is called only for messages that the outbox refuses; a sender reports the other results
 ---@field number? string|integer  with an outbox: the business number that sends the messages
 ---@field unique? boolean  true: sends only the first message to each recipient, also if another form of the number is used; further messages are counted as `duplicates`. The option needs memory for each recipient
----@field suppress? waba.Receiver  a receiver that stores which customers want no marketing messages. Marketing templates to these customers are not sent, but counted as `suppressed`, and `on_result` gets an error of kind "blocked". With an outbox, the customers are checked when the messages are put; a sender also has the option `suppress`
+---@field suppress? waba.Receiver  a receiver that stores which customers want no marketing messages. Marketing templates to customers who want none are not sent, but counted as `suppressed`, and `on_result` gets an error of kind "blocked". With an outbox, the customers are checked when the messages are put; a sender also has the option `suppress`
 ---@field marketing? boolean  with `suppress`: true: all templates are for marketing; false: no template is for marketing; default: a template is for marketing if the client has its definition and the category is marketing
 ---@field retry_failed? boolean  true: sends messages again that failed in an earlier run of the journal
 ---@field retry_maybe_sent? boolean  true: sends messages again whose result in an earlier run is uncertain
@@ -681,20 +681,20 @@ local nginx = {}
 ---@field headers? table<string, string>|table<string, string>[]  headers that a webhook must have. With a list of tables, a webhook must have all headers of one of the tables
 ---@field secret? string|string[]  the secret of a signature over the body (HMAC-SHA256)
 ---@field open? boolean  must be set if there are no credentials: true accepts webhooks from anybody; false accepts no webhooks, for a program that only handles stored events
----@field number? string|integer|table<string, waba.Address>|fun(request: waba.WebhookRequest): waba.Address|nil  the business number, because On-Premise webhooks do not contain it: one number; or the numbers by path; or a function of the request, which may wait. The response to a path without a number is 404
+---@field number? string|integer|table<string, waba.Address>|fun(request: waba.WebhookRequest): waba.Address|nil  the business number of On-Premise webhooks, which do not contain the number: one number; or the numbers by path; or a function of the request. The function may wait. The response to a path without a number is 404
 ---@field inbox? waba.Inbox  default: in memory
----@field separate_statuses? boolean  true: a customer's messages, and the statuses of messages to this customer, do not wait for each other; false: messages and statuses are handled one at a time, in the order in which they came; default: the field `separate_statuses` of the inbox, else true
+---@field separate_statuses? boolean  true: a customer's messages, and the statuses of messages to this customer, do not wait for each other; false: messages and statuses are handled one at a time, in the order of arrival; default: the field `separate_statuses` of the inbox, else true
 ---@field client? waba.Client|waba.Clients|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil  the client for `event:reply` and other methods: one client; or the clients by number or phone_number_id; or a function that returns the client of an event, and may wait
 ---@field on? waba.Handlers  the handlers by name
----@field quiet_while? waba.QuietOptions  when a bot does not reply: while a person or another sender writes to a customer, only the handler `standby` gets the messages of this customer
----@field gather? number  seconds without a message after which the latest messages of a customer are handled in one call. The handlers get the last message; `event.messages` has all of these messages
+---@field quiet_while? waba.QuietOptions  when a bot does not reply: only the handler `standby` gets a customer's messages while a person or another sender writes to the customer
+---@field gather? number  seconds without a message after which the latest messages of a customer are handled in one call. The handlers get the last message; `event.messages` has all joined messages
 ---@field max_age? number  seconds after which a message is too old for a reply: only the handler `any` is called, with `event.is_late`; default: never
 ---@field state_expires? number  seconds without a change after which `event.state` and the step of `event:ask` are removed; default: never
 ---@field max_body? integer  the largest body in bytes; default: 4 * 1024 * 1024
 
 --- The cases in which a bot does not reply.
 ---@class waba.QuietOptions
----@field echo? number  seconds after a message that a person has written in the Business app
+---@field echo? number  for this number of seconds after a message that a person has written in the Business app
 ---@field standby? boolean|number  true: while another sender controls the conversation, at most a day after the last event `standby` or `handover`; a number: this number of seconds instead of a day
 
 --- Handlers of notifications about the account, by field (Cloud; cloud.md, section 4.9).

@@ -144,40 +144,40 @@ local receiver = {}
 local OPTIONS = {
   user = "string|string[]", -- the user name of HTTP Basic authentication
   password = "string|string[]", -- a list: each of the passwords is valid, so that a password can be changed without an
-    -- interruption
-  headers = "table<string, string>|table<string, string>[]", -- headers that a webhook must have. With a list of tables, a
-    -- webhook must have all headers of one of the tables
+          -- interruption
+  headers = "table<string, string>|table<string, string>[]", -- headers that a webhook must have. With a list of tables,
+          -- a webhook must have all headers of one of the tables
   secret = "string|string[]", -- the secret of a signature over the body (HMAC-SHA256)
   open = "boolean", -- must be set if there are no credentials: true accepts webhooks from anybody; false accepts no
-    -- webhooks, for a program that only handles stored events
+          -- webhooks, for a program that only handles stored events
   number = "string|integer|table<string, waba.Address>|fun(request: waba.WebhookRequest): waba.Address|nil",
-    -- the business number, because On-Premise webhooks do not contain it: one number; or the numbers by path; or a
-    -- function of the request, which may wait. The response to a path without a number is 404
+    -- the business number of On-Premise webhooks, which do not contain the number: one number; or the numbers by path;
+    -- or a function of the request. The function may wait. The response to a path without a number is 404
   inbox = "waba.Inbox", -- default: in memory
-  separate_statuses = "boolean", -- true: a customer's messages, and the statuses of messages to this customer, do not wait
-    -- for each other; false: messages and statuses are handled one at a time, in the order in which they came; default:
-    -- the field `separate_statuses` of the inbox, else true
+  separate_statuses = "boolean", -- true: a customer's messages, and the statuses of messages to this customer, do not
+          -- wait for each other; false: messages and statuses are handled one at a time, in the order of
+          -- arrival; default: the field `separate_statuses` of the inbox, else true
   client = "waba.Client|waba.Clients|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil",
     -- the client for `event:reply` and other methods: one client; or the clients by number or phone_number_id; or a
     -- function that returns the client of an event, and may wait
   on = "waba.Handlers", -- the handlers by name
-  quiet_while = "waba.QuietOptions", -- when a bot does not reply: while a person or another sender writes to a customer,
-    -- only the handler `standby` gets the messages of this customer
-  gather = "number>0", -- seconds without a message after which the latest messages of a customer are handled in one call.
-    -- The handlers get the last message; `event.messages` has all of these messages
+  quiet_while = "waba.QuietOptions", -- when a bot does not reply: only the handler `standby` gets a customer's messages
+          -- while a person or another sender writes to the customer
+  gather = "number>0", -- seconds without a message after which the latest messages of a customer are handled in one
+          -- call. The handlers get the last message; `event.messages` has all joined messages
   max_age = "number>0", -- seconds after which a message is too old for a reply: only the handler `any` is called, with
-    -- `event.is_late`; default: never
+          -- `event.is_late`; default: never
   state_expires = "number>0", -- seconds without a change after which `event.state` and the step of `event:ask` are
-    -- removed; default: never
+          -- removed; default: never
   max_body = { "integer>=1", 4 * 1024 * 1024 }, -- the largest body in bytes
 }
 
 --- The cases in which a bot does not reply.
 ---@options waba.QuietOptions
 local QUIET = {
-  echo = "number>0", -- seconds after a message that a person has written in the Business app
+  echo = "number>0", -- for this number of seconds after a message that a person has written in the Business app
   standby = "boolean|number", -- true: while another sender controls the conversation, at most a day after the last
-    -- event `standby` or `handover`; a number: this number of seconds instead of a day
+          -- event `standby` or `handover`; a number: this number of seconds instead of a day
 }
 
 -- The methods that an inbox must have.
