@@ -43,8 +43,8 @@ local function unknown(name)
     or "is not a known field of a message; it is left out" }
 end
 
--- Adds a quote of, and a reaction to, a message of On-Premise hosting to `read.lacking`, because Cloud hosting does not
--- know the message's id.
+-- Adds each field with the id of an On-Premise message to `read.lacking`, because Cloud hosting does not know the id.
+-- The fields are the id of the quoted message and the id in a reaction.
 local function refuse_old_ids(read)
   if is_old_id(read.options.reply_to) then
     read.lacking[#read.lacking + 1] = { path = "context", why = OLD_ID }

@@ -31,10 +31,11 @@ function json.without_nulls(value)
   return copy
 end
 
--- `json.pack` replaces a string that is not UTF-8 with a table. This is the table's only field.
+-- The only key of the table with which `json.pack` replaces a string that is not UTF-8.
 local BYTES = "\1bytes"
 
--- Returns a deep copy of a value. Each value for which `change(value)` is not nil is replaced by this result.
+-- Returns a deep copy of a value. The copy has the result of `change(member)` instead of each member for which this
+-- result is not nil.
 local function map(value, change)
   local changed = change(value)
   if changed ~= nil then return changed end

@@ -35,8 +35,8 @@ local function kind_of(status, forms)
     or (status >= 500 and "unavailable" or status >= 300 and status < 400 and "protocol" or "api")
 end
 
---- Creates an error object. `row` is the error that the platform has sent. `known` is the entry of its code in the
---- hosting's table of error codes, or nil. `fields` has the fields that depend on the hosting, such as `code` and
+--- Creates an error object. `row` is the error that the platform has sent. `known` is the entry of the error code in
+--- the hosting's table of error codes, or nil. `fields` has the fields that depend on the hosting, such as `code` and
 --- `details`. `status` is nil for an error in a webhook.
 function error_response.from_row(fields, row, known, status, forms)
   known = known or {}

@@ -151,8 +151,8 @@ function content.edit(event, value)
   if read and message[kind] ~= nil then return read(event, message[kind]) end
 end
 
--- A message of the type request_welcome reports that the customer has opened the chat for the first time. It has no
--- content.
+-- A message of the type request_welcome has no content. The message reports that the customer has opened the chat for
+-- the first time.
 function content.request_welcome() end
 
 --- The readers of all known message types.

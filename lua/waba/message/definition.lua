@@ -16,7 +16,7 @@ definition.HEADERS = {
 
 -- The types of buttons that have a value. A URL button has a value only if its URL has a placeholder. `field` is the
 -- field of waba.TemplateButton with the value. `sub_type` is the sub_type of the button's component; the default is the
--- button's type in lower case. `default` is the value that `filling.fill` uses if the caller has not passed one.
+-- button's type in lower case. `default` is the value that `filling.fill` uses if the caller has passed no value.
 definition.BUTTONS = {
   QUICK_REPLY = { field = "payload", optional = true },
   URL = { field = "url" },
@@ -228,8 +228,8 @@ local function check_cards(found, path, defined, component)
   end
 end
 
--- The types of components that are errors in a message if the definition has no component of the type, and their names
--- in errors.
+-- A component of one of these types is an error if the definition has no component of the same type. The values are the
+-- names of the components in error texts.
 local SURPLUS = { HEADER = "header", BODY = "body", CAROUSEL = "cards", LIMITED_TIME_OFFER = "limited_time_offer" }
 
 function check_components(found, prefix, defined, components)

@@ -37,8 +37,8 @@ local function parameter(value)
 end
 
 -- Returns the parameters with positions, then the named parameters (Cloud hosting), sorted by name. A nil value becomes
--- a parameter without text, so that the following parameters keep their positions. schema.lua later reports the missing
--- text.
+-- a parameter without text, so that the following parameters keep their positions. Later, schema.lua reports the
+-- missing text.
 local function parameters(values)
   if type(values) ~= "table" or values.type ~= nil then return { parameter(values) } end
   local result, names, count = {}, {}, positions(values)

@@ -69,8 +69,8 @@ local function are_named(names) return names[1] ~= nil and not names[1]:find("^%
 placeholders.numbered, placeholders.positional = format(numbered_error), format(positional_error)
 placeholders.named = format(named_error)
 
---- The format of a text with numbered or named placeholders. The first placeholder of the text determines which of them
---- are allowed.
+--- The format of a text with numbered or named placeholders. All placeholders must be of the same kind as the first
+--- placeholder.
 placeholders.numbered_or_named = format(function(names)
   if are_named(names) then return named_error(names) end
   return numbered_error(names)

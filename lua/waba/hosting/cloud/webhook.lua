@@ -1,7 +1,7 @@
 -- Reads the body of a webhook of Cloud hosting: entries of business accounts, which contain changes (cloud.md, section
 -- 4). A change of the field "messages" has the content of an On-Premise webhook. Changes of customers become events of
--- several kinds (cloud.md, sections 4.9 and 11.2). Every other change becomes one event of kind "account", also the
--- history, because its messages are not new.
+-- several kinds (cloud.md, sections 4.9 and 11.2). Every other change becomes one event of kind "account". The history
+-- of a phone number also becomes an "account" event, because the messages in the history are not new.
 
 local copy = require("waba.message.parts").copy
 local core = require "waba.core"
@@ -67,7 +67,7 @@ end
 local function differ(one, other) return one ~= nil and other ~= nil and one ~= other end
 
 -- Returns the contact that has a phone number or a user id. Returns the only contact of a change even if one of its ids
--- is missing, but not if an id differs. The position of a contact has no meaning.
+-- is missing, but never a contact with another id. The position of a contact has no meaning.
 local function find_contact(contacts, by_id, phone, user_id)
   if by_id then return phone and by_id[phone] or user_id and by_id[user_id] or nil end
   local sole = contacts[1]
@@ -156,7 +156,7 @@ local function read_messages_change(events, value, place, kind)
   if names then reader.unknown_lists(events, first, value, names, place) end
 end
 
--- Returns the value with the language code "pt_BR" instead of "pt-BR", because all other fields use "_".
+-- Returns the value of a change with the language code "pt_BR" instead of "pt-BR", because all other fields use "_".
 local function with_language_code(value)
   local language = value.message_template_language
   if type(language) ~= "string" or not language:find("-", 1, true) then return value end
@@ -168,7 +168,7 @@ end
 local function read_account_change(events, field, value, place, entry)
   local event = reader.account(field, value, place)
   if type(value) == "table" then
-    -- in the platform's documentation, a change of the quality has the field name of a change of the status
+    -- the platform documents a change of the quality with the field name message_template_status_update
     if value.new_quality_score ~= nil and field == "message_template_status_update" then
       event.field = "message_template_quality_update"
     end

@@ -46,7 +46,7 @@ local function find_link(self)
   return nil, no_photo(response)
 end
 
--- The endpoint of a request to the photo's URL. Its path is only the text that `on_event` gets instead of the URL.
+-- The endpoint of a request to the photo's URL. `path` is only the text that `on_event` gets instead of the URL.
 local LINKED = { method = "GET", path = "(the photo's address)", binary = true, is_external = true }
 
 -- Fetches the photo without the API key, because the host of its URL is not the gateway.
