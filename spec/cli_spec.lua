@@ -443,7 +443,7 @@ describe("the waba command", function()
       assert.same({ 0, "1 sent" }, { result.code, result.out:match "%d+ sent" })
     end)
 
-    it("stops when the first hundred rows fail with the same error, unless --yes is given", function()
+    it("stops when the first hundred rows fail with the same error, unless --yes is set", function()
       local path = write("alike.csv", table_of(150))
       local arguments = { "bulk", path, "--template", "order_update", "--language", "en", "--concurrency", "1" }
       emulator:fail_next { code = 2001, times = 150 }

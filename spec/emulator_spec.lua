@@ -53,7 +53,7 @@ describe("waba.emulator", function()
     assert.equal("", command("ls -d " .. folder .. " 2>/dev/null"))
   end)
 
-  it("is joined by another handle, which does not stop it", function()
+  it("is not stopped by a second handle that has connected to it", function()
     local emulator = assert(emulators.start({ tls = false, numbers = { { number = "4930555019" }, { number = "4930555020" } } }))
     local joined = assert(emulators.connect(emulator.started.control, emulator.started.token))
     local id = assert(joined:customer("491511234567"):text("Hi"))

@@ -119,7 +119,7 @@ describe("waba.migrate.message", function()
     assert.equal("E", made.cloud.contacts[1].name.first_name)
   end)
 
-  describe("reports parts without an equivalent", function()
+  describe("reports parts without a counterpart", function()
     -- Columns: part of an On-Premise body, path of the reported field, a word of the report, whether the rest can be
     -- sent.
     for name, case in pairs {

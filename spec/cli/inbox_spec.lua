@@ -109,7 +109,7 @@ for _, backend in ipairs { "sqlite", "redis" } do
       assert.matches("the stored event can't be read", run({ "show", row.id, "--text" }).out, 1, true)
     end)
 
-    it("does not show the password of a malformed address", function()
+    it("does not show the password of a malformed URL", function()
       local result = command.run({}, { "inbox", "--redis", "redis://me:hush-hush@host:x", "depth" })
       assert.equal(2, result.code)
       assert.matches("expected redis://host:port/database", result.err, 1, true)

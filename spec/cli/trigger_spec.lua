@@ -94,7 +94,7 @@ describe("a program under development", function()
       ["a kind of event is missing"] = { "trigger", "--to", "http://127.0.0.1:1" },
       ["there is no kind txt %(did you mean text%?%)"] = { "trigger", "txt", "--to", "http://127.0.0.1:1" },
       ["%-%-to is missing"] = { "trigger", "text" },
-      ["%-%-to nowhere is not an address"] = { "trigger", "text", "--to", "nowhere" },
+      ["%-%-to nowhere is not a URL"] = { "trigger", "text", "--to", "nowhere" },
       ["%-%-header must be Name: value, not X"] = { "trigger", "text", "--to", "http://127.0.0.1:1", "--header", "X" },
       ["%-%-user needs the environment variable WABA_WEBHOOK_PASSWORD"] = { "trigger", "text", "--to", "http://127.0.0.1:1",
         "--user", "u" },
@@ -145,13 +145,13 @@ describe("a program under development", function()
     assert.matches("has no webhooks", run({}, "replay", path, "--to", "http://127.0.0.1:1").err)
   end)
 
-  it("names the option with an invalid address", function()
+  it("names the option with an invalid URL", function()
     local result = run({}, "listen", "--port", "0", "--forward-to", "nonsense")
     assert.equal(2, result.code)
-    assert.matches("^waba: %-%-forward%-to nonsense is not an address: ", result.err)
+    assert.matches("^waba: %-%-forward%-to nonsense is not a URL: ", result.err)
   end)
 
-  it("receives webhooks while waba listen has set the address, and none afterwards", function()
+  it("receives webhooks while waba listen runs and has set the webhook URL, and none afterwards", function()
     local emulator = assert(waba.emulator.start { statuses = false })
     local environment, port = commands.environment(emulator), process.free_port()
     local client = waba.client(emulator:options {})

@@ -100,7 +100,7 @@ describe("simulated failures", function()
     end)
   end)
 
-  it("come later than a status on request", function()
+  it("come after a status, with an option", function()
     support.run(function()
       local receiver = support.receiver()
       support.register(emulator, receiver)

@@ -64,7 +64,7 @@ describe("an emulator with several numbers", function()
       assert.equal(401, (support.request({ url = of(emulator).url, api_key = "unknown" }, "GET", "/v1/health")))
     end)
 
-    it("posts each number's webhooks to its own address: " .. hosting, function()
+    it("posts each number's webhooks to the webhook URL of the number: " .. hosting, function()
       support.run(function()
         local receivers = {}
         for i, number in ipairs { emulator, second } do

@@ -28,7 +28,7 @@ describe("the emulator's page", function()
     return request("POST", "/on_premise/call/" .. name, arguments or { since = 0 }, all)
   end
 
-  it("has an address of its own, which does not change", function()
+  it("has a URL of its own, which does not change", function()
     assert.is_string(origin)
     assert.equal(address, emulator:page())
   end)

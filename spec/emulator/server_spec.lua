@@ -61,7 +61,7 @@ describe("the server", function()
     assert.equal("HTTP/1.1", list[#list].protocol)
   end)
 
-  it("returns the URL of its address", function()
+  it("returns a URL with the address that it listens on", function()
     for host, written in pairs({ ["::1"] = "[::1]", ["localhost"] = "localhost", ["0.0.0.0"] = "127.0.0.1", ["::"] = "[::1]" }) do
       local other = assert(emulators.start({ host = host, statuses = false }))
       assert.equal(written, other.url:match("^https://(.+):%d+$"))

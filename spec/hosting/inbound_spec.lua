@@ -18,7 +18,7 @@ describe("an event", function()
     end
   end)
 
-  it("has a new address if the customer has changed the number or the user id", function()
+  it("has the new number or user id of a customer who has changed it", function()
     local function address(system, kind, message_type)
       return inbound.new_address { kind = kind or "message", type = message_type or "system", system = system }
     end

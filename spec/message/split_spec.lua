@@ -96,7 +96,7 @@ describe("waba.split", function()
     end
   end)
 
-  it("does not divide characters that are joined, to the ends of their ranges", function()
+  it("does not divide joined characters, also the first and the last of each range", function()
     local JOINED = {
       { 0x65, 0x300 }, { 0x65, 0x36F }, { 0x65, 0x483 }, { 0x65, 0x5BF }, { 0x65, 0x1160 }, { 0x65, 0xE0020 }, { 0x65, 0xE01EF },
       { 0x1F1E6, 0x1F1FF }, { 0x1F1FF, 0x1F1E6 }, { 0x1100, 0x1100 }, { 0x115F, 0xA960 }, { 0xA960, 0xA97C }, { 0xA97C, 0x115F },

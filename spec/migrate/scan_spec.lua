@@ -84,7 +84,7 @@ describe("waba.migrate.scan", function()
       end)
     end
 
-    it("every endpoint of On-Premise hosting, or reports why it has no equivalent", function()
+    it("every endpoint of On-Premise hosting, or reports why it has no counterpart", function()
       local endpoints = require "waba.hosting.on_premise".endpoints
       for name, endpoint in pairs(endpoints) do
         if not endpoint.unsupported then
@@ -106,7 +106,7 @@ describe("waba.migrate.scan", function()
     end)
   end)
 
-  describe("reports that there is no equivalent for", function()
+  describe("reports that there is no counterpart for", function()
     for path, word in pairs {
       ["POST /v1/contacts"] = "131026", ["GET /v1/contacts/49151/identity"] = "identity_key_hash",
       ["PATCH /v1/settings/application"] = "webhook", ["POST /v1/users/login"] = "API key",
@@ -300,7 +300,7 @@ describe("waba migrate", function()
 
   local function run(arguments, input) return command.run({ HOME = "/nonexistent" }, arguments, input) end
 
-  it("exits with 0 if everything has an equivalent", function()
+  it("exits with 0 if everything has a counterpart", function()
     local result = run { "migrate", place:write("a.jsonl", TEXT) }
     assert.equal("", result.err)
     assert.equal(0, result.code)
@@ -308,7 +308,7 @@ describe("waba migrate", function()
     assert.matches("1 message, 0 other requests: 1 changed, 0 without a counterpart, 0 lines not read", result.out)
   end)
 
-  it("exits with 1 if something has no equivalent, or can't be read", function()
+  it("exits with 1 if something has no counterpart, or can't be read", function()
     local result = run({ "migrate", "-" }, TEXT .. IMAGE)
     assert.equal(1, result.code)
     assert.matches("no counterpart: image.id", result.out)

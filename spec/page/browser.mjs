@@ -421,13 +421,13 @@ await step('is usable in a narrow window with the keyboard', async () => {
 
 await step('shows that the emulator has ended', async () => {
   say('want end');
-  await page.getByRole('alert').filter({ hasText: 'The emulator does not answer' }).waitFor();
+  await page.getByRole('alert').filter({ hasText: 'The emulator does not respond' }).waitFor();
   check(await page.getByRole('textbox', { name: 'Message' }).isDisabled(), 'one can still write');
 });
 
 await step('shows that the emulator was started again', async () => {
   say('want restart');
-  await page.getByRole('alert').filter({ hasText: 'The token of this address is wrong' }).waitFor();
+  await page.getByRole('alert').filter({ hasText: 'The token in this URL is wrong' }).waitFor();
 });
 
 await browser.close();

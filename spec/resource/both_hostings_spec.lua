@@ -196,7 +196,7 @@ describe("a program on Cloud hosting", function()
     assert.same({}, client.qr_codes:list().codes)
   end)
 
-  it("sends webhooks to the account's address and to further ones", function()
+  it("sets the webhook URL of the account, and further destinations", function()
     assert.is_true(client.webhook:set_account { url = "https://shop.example/account", headers = { X = "1" } })
     assert.is_true(client.webhook:set_destinations { destinations = { { name = "a", url = "https://a.example/h" } } })
     assert.is_true(client.webhook:add_destination { name = "b", url = "https://b.example/h" })

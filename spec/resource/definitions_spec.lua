@@ -293,7 +293,7 @@ describe("client.templates:fill", function()
         body = { first_name = "Eva", order_no = "1" }, buttons = { { url = "1" } } }))
   end)
 
-  it("puts the code into the buttons that have one only", function()
+  it("puts the code only into the buttons that need a code", function()
     local defined = { name = "login", language = "en", category = "AUTHENTICATION", status = "APPROVED", components = {
       { type = "BODY" }, buttons({ type = "OTP", text = "Copy" }, { type = "URL", text = "Go", url = "https://t.example/{{1}}" },
         { type = "QUICK_REPLY", text = "Stop" }, { type = "FLOW", text = "Open" }) } }

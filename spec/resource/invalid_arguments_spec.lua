@@ -143,7 +143,7 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
       end
     end)
 
-    it("text that is not UTF-8 is refused without the checks too", function()
+    it("text that is not UTF-8 is refused with validate = false, too", function()
       local calls = {
         function(client) return client.conversational_automation:set { prompts = { "\255" }, commands = {},
           enable_welcome_message = true } end,

@@ -19,7 +19,7 @@ local function ids(options)
 end
 
 describe("a filter of templates", function()
-  it("keeps those that match it, in any case", function()
+  it("keeps the templates that match the filter, in upper or lower case", function()
     assert.equal("1234", ids {})
     assert.equal("1234", ids())
     assert.equal("1234", ids { limit = 4 })
@@ -32,7 +32,7 @@ describe("a filter of templates", function()
     assert.equal("", ids { language = "en" })
   end)
 
-  it("is combined with the others", function()
+  it("is combined with the other filters", function()
     assert.equal("3", ids { status = "APPROVED", category = "MARKETING" })
     assert.equal("3", ids { status = "APPROVED", language = "de" })
     assert.equal("2", ids { status = "REJECTED", category = "MARKETING", language = "de" })

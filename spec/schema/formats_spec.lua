@@ -113,7 +113,7 @@ describe("a format", function()
 end)
 
 describe("emoji", function()
-  it("are found in a text, to the ends of each range", function()
+  it("are found in a text, also the first and the last code point of each range", function()
     for point, expected in pairs {
       [0x20E2] = false, [0x20E3] = true, [0x20E4] = false, [0x2319] = false, [0x231A] = true, [0x231B] = true, [0x231C] = false,
       [0x2648] = true, [0x2653] = true, [0x2654] = false, [0xFE0E] = false, [0xFE0F] = true, [0x1EFFF] = false,

@@ -15,7 +15,7 @@ local function read_url(ctx, url)
   local credentials, place = (rest or ""):match "^(.*)@(.*)$"
   local host, port, database = (place or rest or ""):match "^([^:/]+):?(%d*)/?(%d*)$"
   -- the error does not contain the URL, because the URL may contain a password
-  if not host then ctx:wrong "--redis: the value is not an address: expected redis://host:port/database" end
+  if not host then ctx:wrong "--redis: the value is not a URL: expected redis://host:port/database" end
   local user, password = (credentials or ""):match "^([^:]*):(.*)$"
   return {
     host = host, port = tonumber(port), database = tonumber(database), password = password,

@@ -42,7 +42,7 @@ function webhook_target.new(ctx, args, url, option)
   url = url or args.to
   if not url then ctx:wrong "--to is missing: expected the URL of the program, such as http://127.0.0.1:8080" end
   local origin, message = core.origin(url)
-  if not origin then ctx:wrong(("%s %s is not an address: %s"):format(option or "--to", url, tostring(message))) end
+  if not origin then ctx:wrong(("%s %s is not a URL: %s"):format(option or "--to", url, tostring(message))) end
   local headers = headers_of(ctx, args)
   local secret = args.secret and ctx:environment("WABA_WEBHOOK_SECRET", "--secret")
   local transport = transports.of { ca_file = args.ca_file }

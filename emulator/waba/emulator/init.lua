@@ -117,7 +117,7 @@ function emulator.connect(url, token)
   token = token or url:match("[?&]token=([%w_-]+)")
   if not origin or not loopback.is_url(origin) or not token then
     return nil, errors.new({ kind = "invalid", path = "url",
-      message = ("url: %s is not an emulator's address: expected http://127.0.0.1:PORT/?token=TOKEN"):format(url) })
+      message = ("url: %s is not the URL of an emulator: expected http://127.0.0.1:PORT/?token=TOKEN"):format(url) })
   end
   local connection = remote.connect(origin, token)
   local described, err = connection:ask("describe", {})

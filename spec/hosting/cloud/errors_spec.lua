@@ -262,7 +262,7 @@ describe("errors on Cloud hosting", function()
     assert.equal("131026", tostring(cloud_errors.from_row({ code = "131026" }).code))
   end)
 
-  describe("and repeats", function()
+  describe("and retries", function()
     local patient
 
     setup(function() patient = cloud_gateway.client(gateway, { retry = { attempts = 3, base = 0 } }) end)

@@ -563,7 +563,7 @@ describe("templates of Cloud hosting", function()
       assert.same({ "a", "b", "a", "b", "protocol" }, turns)
     end)
 
-    it("are refused without data", function()
+    it("are an error if the response has no list data", function()
       local client = cloud { { body = "{}" }, { body = '{"data":[]}' } }
       assert.equal("protocol", select(2, client.templates:list()).kind)
       assert.same({ templates = {}, count = 0 }, client.templates:list())

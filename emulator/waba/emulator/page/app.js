@@ -19,8 +19,8 @@ const HOSTINGS = { on_premise: 'On-Premise', cloud: 'Cloud' };
 
 const CONNECTION_ERRORS = {
   connecting: null,
-  lost: 'The emulator does not answer. It may have ended: start it again, and open the address that it prints.',
-  refused: 'The token of this address is wrong. Each start of the emulator has another one: open the address that it prints.',
+  lost: 'The emulator does not respond. It may have ended: start it again, and open the URL that it prints.',
+  refused: 'The token in this URL is wrong. Each start of the emulator has another token: open the URL that it prints.',
 };
 
 // The business number that the page shows first: one that a bot uses, if there is one.

@@ -165,7 +165,7 @@ async function post(path, body, type) {
   try {
     response = await fetch(path, { method: 'POST', body, headers: { 'X-Waba-Emulator': token, 'Content-Type': type } });
   } catch {
-    throw new Error('The emulator does not answer. Is it still running?');
+    throw new Error('The emulator does not respond. It may have ended.');
   }
   const decoded = await response.json().catch(() => ({ error: 'status ' + response.status }));
   if (!response.ok) throw new Error(decoded.error);

@@ -28,10 +28,10 @@ function inboundStatus(message, data, gateway, contact) {
   const attempts = data.attemptsOf.get(message.id) || [];
   const last = attempts[attempts.length - 1];
   if (message.read) return ['read', 'read: the bot has marked it as read'];
-  if (attempts.some((attempt) => attempt.status === 200)) return ['delivered', 'delivered: the bot’s webhook answered 200'];
+  if (attempts.some((attempt) => attempt.status === 200)) return ['delivered', 'delivered: the bot’s webhook responded with 200'];
   if (last) {
-    return ['sent', `sent; the bot’s webhook ${last.status ? `answered ${last.status}` : `gave no answer (${last.error})`}`,
-      `The bot’s webhook ${last.status ? `answered ${last.status}` : 'cannot be reached'}; attempt ${last.attempt}`];
+    return ['sent', `sent; the bot’s webhook ${last.status ? `responded with ${last.status}` : `did not respond (${last.error})`}`,
+      `The bot’s webhook ${last.status ? `responded with ${last.status}` : 'cannot be reached'}; attempt ${last.attempt}`];
   }
   if (contact && contact.blocked) return ['sent', 'sent; the bot has blocked this customer', 'The bot has blocked this customer'];
   if (!gateway.webhook) return ['sent', 'sent; no bot listens: no webhook URL is set'];
