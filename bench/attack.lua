@@ -5,10 +5,10 @@
 --   lua5.4 bench/attack.lua --quick     shorter rounds
 --
 -- The server runs with 1024 descriptors and requires a signature, so it must read bodies. There are three attacks:
--- 2,000 connections that send nothing; 2,000 connections that send one byte per second, half of them of a head and half
--- of a body; 200 connections that send bodies of four megabytes. The attackers replace a closed connection after a
--- second. During the attack a peer with another address sends 20 webhooks a second. Server, attackers and peer run on
--- loopback, in three processes.
+-- 2,000 connections that send nothing; 2,000 connections that send one byte per second (1,000 connections send a head,
+-- 1,000 connections send a body); 200 connections that send bodies of four megabytes. The attackers replace a closed
+-- connection after a second. During the attack a peer with another address sends 20 webhooks a second. Server,
+-- attackers and peer run on loopback, in three processes.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/../?.lua;" .. package.path

@@ -29,7 +29,7 @@ end
 local function cpu() return info("cpu", "used_cpu_user") + info("cpu", "used_cpu_sys") end
 local function memory() return info("memory", "used_memory") end
 
--- Returns the microseconds of the server's CPU, and its bytes, for each of COUNT entries.
+-- Prints the costs of one entry for the server: microseconds of CPU and bytes of memory, measured with COUNT entries.
 local function measure(name, fn)
   local cpu_before, memory_before = cpu(), memory()
   fn()

@@ -1,5 +1,5 @@
 -- Reads the LuaCATS annotations of the sources: classes with their fields, aliases, functions with parameters and
--- results. Scripts generate the reference from them, and specs compare them with the library.
+-- results. Scripts generate the reference from these annotations, and specs compare the annotations with the library.
 --
 -- A table of options also declares a class. The line above the table is `---@options waba.WorkOptions`, followed by `:
 -- <parent>` if `options.with` makes the table. Each row is a field of the class. The comment after the row and the

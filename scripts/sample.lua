@@ -48,7 +48,8 @@ local function described(annotation)
 end
 
 -- Returns the text of a comment in a line of Lua, or nil if the line has none. An annotation is returned with its name
--- and type, a comment after code with the code; the second result is true for these two.
+-- and type. A comment after code is returned with the code. The second result is true for annotations and for comments
+-- after code.
 local function lua_comment(line)
   local text = line:match "^%s*%-%-%-?%s?(.*)$"
   if not text then

@@ -7,7 +7,7 @@ local process = require "spec.support.process"
 local redis = require "spec.support.redis"
 local waba = require "waba"
 
--- The bot. The two `%s` are replaced by the options of its client and by its inbox.
+-- The bot. The two `%s` are replaced by the options of the bot's client and by the bot's inbox.
 local BOT = [[
 local waba = require "waba"
 local client = waba.client { %s }

@@ -5,7 +5,7 @@ local interpreter = jit and "luajit" or "lua" .. _VERSION:match("%d.%d")
 local lua_api = _VERSION:match("%d.%d")
 local luajit_headers = jit and "LUA_INCDIR=\"$(pkg-config --variable=includedir luajit)\"" or ""
 
---- Runs a shell command. Returns its output, or raises an error with the output.
+--- Runs a shell command. Returns the output of the command, or raises an error with the output.
 local function run(command)
   local pipe = assert(io.popen("{ " .. command .. "\n} 2>&1; echo \"exit $?\"", "r"))
   local output = pipe:read("*a")

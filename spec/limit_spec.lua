@@ -36,7 +36,7 @@ describe("too many open files", function()
     files:remove()
   end)
 
-  -- Returns the results of sends while few descriptors are free, and the results of the sends after them with enough
+  -- Returns the results of sends while few descriptors are free, and the results of later sends with enough
   -- descriptors.
   local function results_of(loop, path)
     local output = limited(("%s spec/support/limit_program.lua %s %s %s %s"):format(process.interpreter(), loop,

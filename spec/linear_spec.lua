@@ -1,5 +1,5 @@
--- The time to read external data grows in proportion to their size, also if they are deeply nested. The tests count
--- instructions of Lua's virtual machine and allocated bytes instead of seconds.
+-- The time to read external data grows in proportion to the size of the data, even if the data are deeply nested. The
+-- tests count instructions of Lua's virtual machine and allocated bytes instead of seconds.
 
 local own_process = require "spec.support.own_process"
 local core = require "waba.core"

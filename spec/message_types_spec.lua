@@ -72,7 +72,7 @@ function emulated.cloud()
   return collect(listed, rules.content.interactive.variants, always)
 end
 
--- Returns the builders of each type, by its name.
+-- Returns the builders of each type. The keys are the names of the types.
 local function built()
   local names = {}
   for builder, fn in pairs(messages.builders()) do

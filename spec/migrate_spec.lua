@@ -13,7 +13,7 @@ local function render(exported)
   return assert(migrate.message(exported))
 end
 
--- Returns the texts of a report by the paths of their fields.
+-- Returns the texts of a report. The keys are the paths of the reported fields.
 local function by_path(list)
   local found = {}
   for _, item in ipairs(list) do found[item.path] = item.what or item.why end
@@ -226,8 +226,8 @@ describe("every message", function()
     emulator:stop()
   end)
 
-  -- Asserts that the gateway accepts the form of a body. The form is also accepted if the gateway only lacks the file
-  -- or the template.
+  -- Asserts that the gateway accepts the form of a body. A body has this form even if its file or template does not
+  -- exist.
   local function assert_taken(hosting, body, path, what)
     local response, err = clients[hosting]:request { method = "POST", path = path, body = body }
     local well_formed = response or err.kind == "template" or err.code == 2024

@@ -12,7 +12,7 @@ if not rawget(_G, "jit") then return end -- OpenResty uses LuaJIT only
 describe("make install-openresty", function()
   local folder, root, output
 
-  -- Runs a shell command. Returns its output, followed by the exit code.
+  -- Runs a shell command. Returns the output of the command, followed by the exit code.
   local function run(command)
     return process.run(("cd / && env -u LUA_PATH -u LUA_CPATH %s 2>&1; echo \"exit $?\""):format(command))
   end

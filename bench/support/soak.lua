@@ -150,7 +150,7 @@ local function run_in(folder, options, count)
   return report
 end
 
---- Runs a soak test. With the usual number of messages it takes several minutes.
+--- Runs a soak test. The test takes several minutes with the default number of messages.
 ---@param options? waba.SoakOptions
 function soak.run(options)
   options = options or {}

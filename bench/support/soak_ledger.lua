@@ -1,5 +1,5 @@
--- The ledger of a soak test records the library's result of each message. At the end it compares the results with the
--- messages that the emulator accepted. The results are in a file, because memory is measured.
+-- The ledger of a soak test records the library's result of each message. At the end the ledger compares the results
+-- with the messages that the emulator accepted. The results are in a file, because memory is measured.
 
 local core = require "waba.core"
 

@@ -9,12 +9,12 @@ for _, figures in ipairs { %s } do shown:show(figures) end
 shown:close()
 ]]
 
--- Returns what a process writes to standard error (a pipe) when it shows these figures one after the other.
+-- Shows these figures one after the other in a process. Returns the output of the process on standard error, a pipe.
 local function lines(figures)
   return process.run(("%s -e %s 2>&1 >/dev/null"):format(process.interpreter(), process.quote(SHOW:format(figures))))
 end
 
--- Returns what a process writes to a terminal of this width when it shows these figures.
+-- Shows these figures in a process. Returns the output of the process on a terminal of this width.
 local function drawn(columns, figures, term)
   local program = ("stty cols %d; %s -e %s"):format(columns, process.interpreter(), process.quote(SHOW:format(figures)))
   local text = process.run(("TERM=%s script -qec %s /dev/null"):format(term or "xterm", process.quote(program)))

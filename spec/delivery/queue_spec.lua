@@ -256,7 +256,8 @@ describe("a queue whose callers run step by step", function()
 
   local function resume(who) assert(coroutine.resume(threads[who])) end
 
-  -- Starts a caller that waits for a slot until a deadline. `results` gets its result when it no longer waits.
+  -- Starts a caller that waits for a slot until a deadline. When the caller no longer waits, its result is added to
+  -- `results`.
   local function enter(who, now, deadline, is_bulk, at_front)
     threads[who] = coroutine.create(function()
       results[who] = { queue:wait(transport_of(who), now, deadline, is_bulk, at_front) }

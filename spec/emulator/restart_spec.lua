@@ -1,5 +1,5 @@
--- An emulator with a journal that is killed and started again: its clients continue, and it still has all accepted
--- data.
+-- An emulator with a journal that is killed and started again: its clients continue, and the emulator still has all
+-- accepted data.
 
 local core = require "waba.core"
 local emulators = require "waba.emulator"

@@ -3,7 +3,7 @@
 local cloud = require "waba.hosting.cloud.errors"
 local on_premise = require "waba.hosting.on_premise.errors"
 
--- HTTP status to the error's kind, and to its field `retryable`.
+-- For each HTTP status, the kind of the error and the value of the field `retryable`.
 local STATUSES = {
   [199] = { "api", false }, [300] = { "protocol", false }, [304] = { "protocol", false }, [399] = { "protocol", false },
   [400] = { "invalid", false }, [401] = { "auth", false }, [402] = { "api", false }, [403] = { "blocked", false },

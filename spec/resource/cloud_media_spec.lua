@@ -12,7 +12,7 @@ local KB, MB = 1024, 1024 * 1024
 local ID = "7781230045"
 local PLACE = "/whatsapp_business/attachments/"
 
--- Returns the parts of an upload form by their names, as { headers, body }.
+-- Returns the parts of an upload form, each as { headers, body }. The keys are the names of the parts.
 local function parts_of(request)
   local boundary = assert(request.headers["content-type"]:match("^multipart/form%-data; boundary=(%S+)$"))
   local text, parts = "\r\n" .. request.body, {}

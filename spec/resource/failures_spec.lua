@@ -15,7 +15,7 @@ local function first_of(iterator)
   return item or nil, err -- the iterator of a list returns false and an error
 end
 
--- A call of each method, by resource. "" stands for the methods of the client.
+-- For each resource, a call of each method. "" stands for the methods of the client.
 local CALLS = {
   [""] = {
     send = function(client) return client:send(NUMBER, waba.text "Hi") end,

@@ -4,7 +4,7 @@
 local errors = require "waba.errors"
 local filters = require "waba.store.filter"
 
--- Returns a store with `count` rows, numbered from 1. `store.calls` lists its calls.
+-- Returns a store with `count` rows, numbered from 1. `store.calls` lists the calls of the store.
 local function new(count)
   local store = { rows = {}, calls = {} }
   for number = 1, count do

@@ -134,7 +134,8 @@ static int traceback(lua_State *L) {
   return 1;
 }
 
-/* arg: the script at 0, the words before it below, its arguments above. */
+/* Sets the table `arg`: the script at 0, the words before the script at negative indexes, the script's arguments from 1
+ * on. */
 static void push_arguments(lua_State *L, int argc, char **argv, int script) {
   int i;
   lua_createtable(L, argc, script);

@@ -1,5 +1,5 @@
--- Runs a spec in a new process. Specs that run the garbage collector many times need this, because they would be slow
--- beside the objects of other specs.
+-- Runs a spec in a new process. Specs that run the garbage collector many times use this module, because the collector
+-- is slow if the objects of other specs are in memory.
 
 local process = require "spec.support.process"
 

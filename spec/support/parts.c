@@ -1,4 +1,5 @@
-/* The pure C parts of waba.curl as functions of Lua, for the specs of their headers: spec/support/parts.lua builds it. */
+/* The pure C parts of waba.curl as functions of Lua, for the specs of their headers: spec/support/parts.lua builds this
+ * file. */
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>

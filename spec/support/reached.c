@@ -1,6 +1,6 @@
-/* Loaded by LUA_INIT into every program that a spec starts: appends to the file $REACHED each line of lua/waba that the
- * program executes, once, as "lua/waba/x.lua:12". New coroutines inherit a hook in C, also coroutines that C code
- * creates. Each line is written at once, because specs kill programs. */
+/* LUA_INIT loads this module into every program that a spec starts. The module appends to the file $REACHED each line
+ * of lua/waba that the program executes, as "lua/waba/x.lua:12"; no line is appended twice. New coroutines inherit a
+ * hook in C, also coroutines that C code creates. Each line is written at once, because specs kill programs. */
 #include <lauxlib.h>
 #include <lua.h>
 

@@ -28,7 +28,8 @@ describe("a transfer", function()
     function engine.dispatch() engine.dispatches = engine.dispatches + 1 end
   end)
 
-  -- Starts a request in a coroutine of its own. Returns its task; `task.waiter` is set when the request has ended.
+  -- Starts a request in a coroutine of its own. Returns the task of the coroutine; `task.waiter` is set when the
+  -- request has ended.
   local function start(id, request, transfer, of_group)
     request = request or {}
     request.head = request.head or {}

@@ -601,7 +601,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
             .. '"value":"stop","timestamp":1}]'))
         work(own)
         assert.same({ "a b", "c d", "reaction of 1", "e", "reply of 1", "preference of nil" }, seen)
-        -- Later messages are not joined, also if they are stored already.
+        -- Later messages are not joined, even if they are already stored.
         put(own, text "f")
         waba.sleep(0.4)
         put(own, text "g", text "h")

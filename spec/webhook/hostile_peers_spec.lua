@@ -26,7 +26,7 @@ local function connect(port, from)
   return socket
 end
 
--- Returns what a server sends until it ends the connection.
+-- Returns the bytes that a server sends until the server ends the connection.
 local function read_all(socket)
   local parts = {}
   repeat

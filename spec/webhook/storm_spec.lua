@@ -1,4 +1,5 @@
--- Runs the load test spec/support/storm.lua with few messages; bench/webhook.lua runs it with ten thousand.
+-- Runs the load test spec/support/storm.lua with few messages; bench/webhook.lua runs the load test with ten thousand
+-- messages.
 
 local storm = require "spec.support.storm"
 

@@ -150,7 +150,7 @@ function list_of(node, length)
   return number_items(node, list)
 end
 
--- Returns a list with this item first, and with as many similar items as the node requires.
+-- Returns a list that begins with this item, and has as many similar items as the node requires.
 local function list_with(node, item, length)
   local list = {}
   for i = 1, length or node.count and math.max(1, node.count[1]) or 1 do list[i] = copy(item) end

@@ -1,5 +1,5 @@
--- A task group runs functions in coroutines. In each event loop it uses its coroutines again, wakes the coroutine that
--- owns it, and ends with this coroutine.
+-- A task group runs functions in coroutines. In each event loop a task group uses its coroutines again, wakes the
+-- coroutine that owns the group, and ends with this coroutine.
 
 local runners = require "spec.support.runners"
 local task_groups = require "waba.transport.loop.task_group"
