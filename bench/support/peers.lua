@@ -32,7 +32,7 @@ local FOLDER = arg[0]:match "^(.*)/[^/]*$" or "."
 local LUA = rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:match "%d%.%d"
 local PROGRAMS = FOLDER .. "/../build/bench/"
 
--- The C programs with bare libcurl: bare_easy sends one message at a time, bare_multi many.
+-- The C programs with bare libcurl: bare_easy sends one message at a time, bare_multi sends many messages at a time.
 local function bare(job, ...)
   local words = { PROGRAMS .. (job.in_flight == 1 and "bare_easy" or "bare_multi"), ... }
   for _, word in ipairs { job.url .. "/v1/messages", job.ca_file, job.body, job.in_flight, job.warm_up, job.count } do

@@ -9,8 +9,9 @@ local HTML = "<html><head><title>Bad Gateway</title></head><body><h1>soak</h1></
 local HTML_HEADERS = { ["content-type"] = "text/html" }
 local AT_ONCE, LATER = { ["retry-after"] = "0" }, { ["retry-after"] = "1" }
 
--- How many of 1000 messages have each failure. Resets are rarer over HTTP/2, because a reset ends a connection that
--- many messages share. With `stall` the response is sent after the timeout.
+-- For each failure, `share` is the number of messages with this failure among 1000 messages; over HTTP/2 `together`
+-- replaces `share`. Resets are rarer over HTTP/2, because a reset ends a connection that many messages share. With
+-- `stall` the response is sent after the timeout.
 local FAULTS = {
   { share = 3, together = 0.15, order = { drop = "before" } },
   { share = 3, together = 0.15, order = { drop = "after" } },

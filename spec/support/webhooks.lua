@@ -35,7 +35,7 @@ function webhooks.texts(...)
 end
 
 --- Returns one change of a Cloud webhook, with the field "messages".
----@param parts table  the parameter of `on_premise`
+---@param parts table  the same fields as the parameter of `on_premise`
 ---@param number? string
 ---@param id? string
 function webhooks.change(parts, number, id)
@@ -55,7 +55,7 @@ function webhooks.entry(changes, time)
 end
 
 --- Returns a body of Cloud hosting.
----@param parts table  the parameter of `on_premise`
+---@param parts table  the same fields as the parameter of `on_premise`
 function webhooks.cloud(parts) return webhooks.entry(webhooks.change(parts)) end
 
 local EVA = '{"profile":{"name":"Eva"},"wa_id":"491511"}'
