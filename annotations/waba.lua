@@ -215,7 +215,7 @@ local nginx = {}
 ---@field number? string|integer  with an outbox: the business number that sends the messages
 ---@field unique? boolean  true: sends only the first message to each recipient, also if another form of the number is used; further messages are counted as `duplicates`. The option needs memory for each recipient
 ---@field suppress? waba.Receiver  a receiver that stores which customers want no marketing messages. Marketing templates to customers who want none are not sent, but counted as `suppressed`, and `on_result` gets an error of kind "blocked". With an outbox, the customers are checked when the messages are put; a sender also has the option `suppress`
----@field marketing? boolean  with `suppress`: true: all templates are for marketing; false: no template is for marketing; default: a template is for marketing if the client has its definition and the category is marketing
+---@field marketing? boolean  with `suppress`: true: all templates are for marketing; false: no template is for marketing. Default: a template is for marketing if the client has its definition and the category is marketing
 ---@field retry_failed? boolean  true: sends messages again that failed in an earlier run of the journal
 ---@field retry_maybe_sent? boolean  true: sends messages again whose result in an earlier run is uncertain
 ---@field stop? fun(): any  called several times a second. If the function returns true, the run ends after the messages in flight, and the summary has `stopped`. In nginx the function can be `ngx.worker.exiting`
@@ -439,7 +439,7 @@ local nginx = {}
 --- The options of all stores of rate limits.
 ---@class waba.PaceStoreOptions
 ---@field unreachable? "continue"|"wait"  while the store can't be reached, "continue" sends at a share of the rates, and "wait" sends nothing; default: "continue"
----@field share? number  the share of the rates while the store can't be reached, at most 1; 1 divided by the number of processes keeps the rates; default: 0.25
+---@field share? number  the share of the rates while the store can't be reached, at most 1. With 1 divided by the number of processes, all processes together keep the rates; default: 0.25
 ---@field on_error? fun(err: waba.Error)  called when the store can't be reached, at most once per second
 
 --- The settings, in the platform's form. A field that the gateway omits is nil.
@@ -683,7 +683,7 @@ local nginx = {}
 ---@field open? boolean  must be set if there are no credentials: true accepts webhooks from anybody; false accepts no webhooks, for a program that only handles stored events
 ---@field number? string|integer|table<string, waba.Address>|fun(request: waba.WebhookRequest): waba.Address|nil  the business number of On-Premise webhooks, which do not contain the number: one number; or the numbers by path; or a function of the request. The function may wait. The response to a path without a number is 404
 ---@field inbox? waba.Inbox  default: in memory
----@field separate_statuses? boolean  true: a customer's messages, and the statuses of messages to this customer, do not wait for each other; false: messages and statuses are handled one at a time, in the order of arrival; default: the field `separate_statuses` of the inbox, else true
+---@field separate_statuses? boolean  true: a customer's messages, and the statuses of messages to the customer, do not wait for each other; false: messages and statuses are handled one at a time, in the order of arrival. Default: the field `separate_statuses` of the inbox, else true
 ---@field client? waba.Client|waba.Clients|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil  the client for `event:reply` and other methods: one client; or the clients by number or phone_number_id; or a function that returns the client of an event, and may wait
 ---@field on? waba.Handlers  the handlers by name
 ---@field quiet_while? waba.QuietOptions  when a bot does not reply: only the handler `standby` gets a customer's messages while a person or another sender writes to the customer

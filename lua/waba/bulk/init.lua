@@ -40,8 +40,8 @@ local OPTIONS = {
           -- to customers who want none are not sent, but counted as `suppressed`, and `on_result` gets an error of kind
           -- "blocked". With an outbox, the customers are checked when the messages are put; a sender also has the
           -- option `suppress`
-  marketing = "boolean", -- with `suppress`: true: all templates are for marketing; false: no template is for marketing;
-          -- default: a template is for marketing if the client has its definition and the category is marketing
+  marketing = "boolean", -- with `suppress`: true: all templates are for marketing; false: no template is for marketing.
+          -- Default: a template is for marketing if the client has its definition and the category is marketing
   retry_failed = "boolean", -- true: sends messages again that failed in an earlier run of the journal
   retry_maybe_sent = "boolean", -- true: sends messages again whose result in an earlier run is uncertain
   stop = "fun(): any", -- called several times a second. If the function returns true, the run ends after the messages

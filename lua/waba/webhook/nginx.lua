@@ -1,8 +1,8 @@
 -- Runs a receiver in nginx: `content_by_lua_block { require("waba.webhook.nginx").serve(receiver) }`. The response is
 -- sent when the events are stored. One timer per worker process runs the handlers in light threads, so that no request
 -- waits for a handler. Each worker process has its own receiver. All worker processes share an inbox in SQLite or
--- Redis. An inbox in memory belongs to one worker process and is lost when the process ends; its option `seen` is a
--- shared dictionary of nginx, in which all worker processes recognise duplicates.
+-- Redis. An inbox in memory belongs to one worker process and is lost when the process ends. If the option `seen` of
+-- the inboxes is a shared dictionary of nginx, each worker process recognises duplicates of events of all processes.
 
 local semaphore = require "ngx.semaphore"
 local group = require "waba.webhook.group"

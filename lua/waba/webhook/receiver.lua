@@ -154,9 +154,9 @@ local OPTIONS = {
     -- the business number of On-Premise webhooks, which do not contain the number: one number; or the numbers by path;
     -- or a function of the request. The function may wait. The response to a path without a number is 404
   inbox = "waba.Inbox", -- default: in memory
-  separate_statuses = "boolean", -- true: a customer's messages, and the statuses of messages to this customer, do not
-          -- wait for each other; false: messages and statuses are handled one at a time, in the order of
-          -- arrival; default: the field `separate_statuses` of the inbox, else true
+  separate_statuses = "boolean", -- true: a customer's messages, and the statuses of messages to the customer, do not
+          -- wait for each other; false: messages and statuses are handled one at a time, in the order of arrival.
+          -- Default: the field `separate_statuses` of the inbox, else true
   client = "waba.Client|waba.Clients|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil",
     -- the client for `event:reply` and other methods: one client; or the clients by number or phone_number_id; or a
     -- function that returns the client of an event, and may wait

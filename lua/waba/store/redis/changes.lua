@@ -36,9 +36,13 @@ end
 ]]
 
 --- The script changes entries. Returns "" if all leases are valid, else a text with a digit for each change: 1 if the
---- lease of the change is valid, else 0. The first argument is the number of changes. Arguments of each change: its
---- kind, the token, the queue, the attempt, the item's id and name, the seconds or the ids of the following items or
---- "", the reason or the new body, and "!" if the entry keeps a mark, or "". The last arguments are the records.
+--- lease of the change is valid, else 0. The first argument is the number of changes, and the last arguments are the
+--- records. Each change has nine arguments:
+--- - its kind, the token, the queue and the attempt
+--- - the id and the name of the item
+--- - the seconds, or the ids of the following items, or ""
+--- - the reason or the new body, or ""
+--- - "!" if the entry keeps a mark, else ""
 changes.SETTLE = script.HEAD .. changes.ADVANCE .. records.WRITE .. [[
 local function remove_lost(queue, id, name)
   local item = call("LINDEX", queue_key(queue), 0)

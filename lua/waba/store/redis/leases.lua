@@ -20,10 +20,12 @@ end
 ]]
 
 -- Leases entries. Returns a text. The first line is the result of `next_due`, or "" if n entries are leased. Each entry
--- has a line with the number of the attempt, 1 or 0 (whether the entry had a mark), the length of the queue's name and
--- the length of the item. The name and the item follow the line. Arguments: the token of the leases, n, the length of the leases
--- in microseconds, `attempts` of the store, "!" for leases with a mark or "", and the tokens of calls whose replies
--- were lost.
+-- has a line with four numbers: the attempt, 1 if the entry had a mark (else 0), the length of the queue's name, and
+-- the length of the item. The name and the item follow the line. The arguments:
+-- - the token of the leases, n, and the length of the leases in microseconds
+-- - the option `attempts` of the store
+-- - "!" for leases with a mark, else ""
+-- - the tokens of calls whose replies were lost
 local TAKE = script.HEAD .. script.APPEND .. changes.ADVANCE .. FUNCTION_NEXT_DUE .. [[
 local token, n, lease, most, mark = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local taken, count, leased, ended = {}, 0, {}, whole(now + lease)

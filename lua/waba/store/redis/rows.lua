@@ -20,9 +20,13 @@ end
 return oldest and whole(oldest) or ""
 ]]
 
--- Lua code of scripts that return rows. A row has eight values: the state, the queue, the queue to which a deferred
--- entry is moved, the attempts, the reason, the seconds at which a dead letter was made or "", the item, and "!" for a
--- mark or "".
+-- Lua code of scripts that return rows. A row has eight values:
+-- - the state and the queue
+-- - the queue to which a deferred entry is moved; for another entry, its queue
+-- - the attempts and the reason
+-- - the Unix seconds at which a dead letter was made, or ""
+-- - the item
+-- - "!" if the entry has a mark, else ""
 local ROWS = [[
 local list = {}
 local function add_row(state, queue, tries, reason, at, item, mark)
