@@ -8,7 +8,7 @@
 
 const char credentials_no_memory[] = "not enough memory";
 
-/* A secret must be ASCII. A value that was copied from a page or a file may contain invisible characters. */
+/* A secret must be ASCII. A value that was copied from a page or a file can contain invisible characters. */
 static const char *ascii_error(const char *value, size_t length) {
   for (size_t i = 0; i < length; i++) {
     if ((unsigned char)value[i] < 0x80) continue;

@@ -50,7 +50,7 @@ static const char *part_error(CURLU *parsed, CURLUPart part) {
 }
 
 /* Returns NULL if libcurl can use the URL, otherwise a static error text. The error text contains no part of the URL,
- * because the URL may contain a password. */
+ * because the URL can contain a password. */
 static const char *proxy_error(const char *url) {
   if (*url == '\0') return NULL; /* no proxy, even if an environment variable names one */
   CURLU *parsed = curl_url();
@@ -89,7 +89,7 @@ int luaopen_waba_curl(lua_State *L) {
     return luaL_error(L, "waba.curl needs libcurl " OLDEST_NAME " or newer; this program has loaded libcurl %s",
                       version->version);
   }
-  /* libcurl counts the calls of curl_global_init. curl_global_cleanup is not called, because the process may have other
+  /* libcurl counts the calls of curl_global_init. curl_global_cleanup is not called, because the process can have other
    * users of libcurl. */
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return luaL_error(L, "libcurl can't be initialised");
   alarm_register(L);

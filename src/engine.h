@@ -63,8 +63,8 @@ void engine_drop_head(struct engine *engine, struct head *head);
 /* Continues all transfers as far as possible without waiting. */
 void engine_pump(struct engine *engine);
 
-/* Sends the requests that were started. Does not read the events of the engine's descriptor, because another caller may
- * wait for them. */
+/* Sends the requests that were started. Does not read the events of the engine's descriptor, because another caller can
+ * wait for the events. */
 void engine_dispatch(struct engine *engine);
 
 /* Takes the next transfer that waits for its caller from the queue; NULL if the queue has no such transfer. */

@@ -68,7 +68,7 @@ static void move_sockets(struct engine *engine) {
 
 static void move_timers(struct engine *engine, long long time) {
   if (engine->due > time) return;
-  engine->due = ENGINE_NEVER; /* libcurl may set a new timer in the next call */
+  engine->due = ENGINE_NEVER; /* libcurl can set a new timer in the next call */
   act(engine, CURL_SOCKET_TIMEOUT, 0);
   recheck_pending(engine);
 }

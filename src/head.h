@@ -1,6 +1,6 @@
 /* A prepared head: the part of a request that is the same in all calls of an endpoint. The head has the method, the URL
  * and the header lines in the form of libcurl. Pure C. The Lua userdata and the transfers that use a head own the head
- * together. The last call of `head_drop` or `head_release` wipes the lines, which may contain a secret, and frees the
+ * together. The last call of `head_drop` or `head_release` wipes the lines, which can contain a secret, and frees the
  * head. */
 #pragma once
 

@@ -1,5 +1,5 @@
 /* The parts of json.c: reading and writing values, and the functions that the reader and the writer share. No function
- * calls Lua code. A finalizer may run while memory is allocated. */
+ * calls Lua code. A finalizer can run while memory is allocated. */
 #pragma once
 
 #include <lua.h>

@@ -9,7 +9,7 @@ static void add_number(luaL_Buffer *buffer, char kind, size_t number) {
   luaL_addlstring(buffer, line, (size_t)snprintf(line, sizeof line, "%c%llu\r\n", kind, (unsigned long long)number));
 }
 
-/* The command and the word are at fixed positions of the stack, because `luaL_Buffer` may use the top of the stack. Lua
+/* The command and the word are at fixed positions of the stack, because `luaL_Buffer` can use the top of the stack. Lua
  * does not collect a word at a fixed position, even if a finalizer removes the word from its command. */
 int redis_commands(lua_State *L) {
   luaL_Buffer buffer;

@@ -16,7 +16,7 @@ struct facts {
   bool reused;
 };
 
-/* The struct has no pointer into the engine, because finalizers of the program may free the engine while Lua values are
+/* The struct has no pointer into the engine, because finalizers of the program can free the engine while Lua values are
  * created. A struct of zeros is empty. The struct owns its buffers. */
 struct response {
   bool succeeded;

@@ -83,7 +83,7 @@ struct response_head {
 #define SIZE_DIGITS_MAX 15
 
 /* Reads the status line, such as "HTTP/1.1 201 Created". Returns the start of the next line, or NULL. `*is_incomplete`
- * is true if the bytes may be the beginning of a status line. */
+ * is true if the bytes can be the beginning of a status line. */
 static const char *read_status_line(const char *at, const char *end, struct response_head *head, bool *is_incomplete) {
   static const char version[] = "HTTP/1.";
   const size_t known = sizeof version - 1, length = (size_t)(end - at);
@@ -167,7 +167,7 @@ int response_head_function(lua_State *L) {
     return is_incomplete ? 1 : 0;
   }
   lua_pushinteger(L, head.status);
-  /* the CR LF of the status line may be the beginning of the blank line */
+  /* the CR LF of the status line can be the beginning of the blank line */
   const char *const blank = find_blank_line(bytes + from - 1 > line - 2 ? bytes + from - 1 : line - 2, end);
   if (blank == NULL) return 1;
   lua_pushinteger(L, (lua_Integer)(blank - bytes) + 5);

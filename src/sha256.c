@@ -56,7 +56,7 @@ static void process(struct sha256 *hash, const unsigned char block[SHA256_BLOCK]
 
 #if HAS_INSTRUCTIONS
 
-/* Several threads may call this function at the same time. All threads store the same value. */
+/* Several threads can call this function at the same time. All threads store the same value. */
 static bool has_instructions(void) {
   static int known = -1;
   unsigned a, b, c = 0, d, extended = 0;

@@ -60,7 +60,7 @@ struct entry {
   char path[];
 };
 
-/* All Lua states of the process share the list. The Lua states may run in different threads. */
+/* All Lua states of the process share the list. The Lua states can run in different threads. */
 static struct entry *entries;
 static bool is_registered;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;

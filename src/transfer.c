@@ -275,7 +275,7 @@ static bool first_write_failed(const struct transfer *transfer) {
 
 enum transfer_sent transfer_sent(const struct transfer *transfer) {
   if (transfer->sink.status != 0) return SENT_YES;
-  if (transfer->end == END_FORKED) return SENT_MAYBE; /* the parent process may complete the transfer */
+  if (transfer->end == END_FORKED) return SENT_MAYBE; /* the parent process can complete the transfer */
   if (transfer->attempts == 0 || transfer->stream.refused) return SENT_NO;
   if (transfer->mode == MODE_READ) return transfer->source.complete ? SENT_MAYBE : SENT_NO;
   if (transfer->source.size > 0 && first_write_failed(transfer)) return SENT_NO;

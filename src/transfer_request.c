@@ -69,7 +69,7 @@ static bool set_head(struct transfer *transfer, const struct head *head, enum tr
 
 /* Sets the header lines: the secret header of this request, and then the lines of the head. The first line of the head
  * is "Expect:", which has an effect in MODE_READ only. In other modes the line "Expect:" is left out, because libcurl
- * compares each line with many names. The transfer has its own copy of the secret, because the credentials may be
+ * compares each line with many names. The transfer has its own copy of the secret, because the credentials can be
  * collected before the transfer ends. */
 static bool set_lines(struct transfer *transfer, const struct head *head, const struct credentials *credentials) {
   struct curl_slist *lines = transfer->mode == MODE_READ ? head->lines : head->lines->next;

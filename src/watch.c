@@ -74,7 +74,7 @@ bool watch_want(struct watch *watch, int socket, int events) {
   struct watch_entry *entry = &watch->entries[socket];
   entry->wanted = (unsigned char)events;
   if (events == 0 && !entry->open) {
-    /* Before the next flush the socket may be closed, and a new socket may get its number. */
+    /* Before the next flush the socket can be closed, and a new socket can get its number. */
     watch_register(watch, socket);
   } else {
     watch_change(watch, socket);
@@ -155,7 +155,7 @@ void watch_abandon(struct watch *watch) {
     if (watch->entries[socket].open) close((int)socket);
   }
 #if defined(WABA_USE_KQUEUE)
-  /* A child process does not inherit a kqueue, so another file may have the number of the descriptor. */
+  /* A child process does not inherit a kqueue, so another file can have the number of the descriptor. */
   watch->descriptor = -1;
 #endif
   watch_free(watch);

@@ -23,7 +23,7 @@ int watch_descriptor(const struct watch *watch);
  * effect at once. Returns false if there is not enough memory. */
 bool watch_want(struct watch *watch, int socket, int events);
 
-/* Between `watch_opened` and `watch_closed` a socket may stay registered although no event is wanted. `watch_opened`
+/* Between `watch_opened` and `watch_closed` a socket can stay registered although no event is wanted. `watch_opened`
  * returns false if there is not enough memory. */
 bool watch_opened(struct watch *watch, int socket);
 void watch_closed(struct watch *watch, int socket);

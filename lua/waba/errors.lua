@@ -33,13 +33,14 @@ local errors = {}
 ---@field details string?       the platform's longer text of the error
 ---@field href string?          the URL of the platform's page about the error
 ---@field path string?          the path of the invalid field, such as "text.body"
----@field retryable boolean     true: a retry of the same call may succeed later
+---@field retryable boolean     true: a retry of the same call can succeed later
 ---@field retry_after number?   seconds to wait before a retry
 ---@field scope string?         kind rate_limited: the requests that the limit counts: "key" (all requests of the key; the
 ---                             default), "pair" (messages to this recipient), "endpoint" (requests of this kind). Kind
 ---                             timeout: what the request waited for: "key" or "pair" (a rate limiter), or "order" (the
 ---                             previous message to the same recipient)
----@field maybe_sent boolean    true: the gateway may have accepted the request, so a retry may send a message twice
+---@field maybe_sent boolean    true: the gateway may have accepted the request, so a retry can send a message
+---        twice
 ---@field answer table?         the complete response of the platform, unchanged, if it contains more than the error
 ---@field upload string?        the id with which `client.media:resumable` continues the upload
 ---@field errors table[]?       all errors in the response of the platform, unchanged, if there are several

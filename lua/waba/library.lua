@@ -1,4 +1,4 @@
--- Loads modules that may be missing. The error for a missing module states how to install it.
+-- Loads modules that can be missing. The error for a missing module states how to install it.
 
 local library = {}
 
@@ -9,8 +9,8 @@ if _VERSION ~= "Lua 5.1" then
   OLDER = "/usr/share/lua/5.3/?.lua;/usr/share/lua/5.3/?/init.lua;" .. OLDER
 end
 
---- Requires a module, and searches Debian's folders last. Debian's folders stay in `package.path` if the module is in one
---- of them, because the module may require other modules later.
+--- Requires a module, and searches Debian's folders last. Debian's folders stay in `package.path` if the module is in
+--- one of them, because the module can require other modules later.
 ---@return boolean found
 ---@return any module  the module, or the reason why it was not found
 function library.find(module)

@@ -240,7 +240,7 @@ function runtime.sleep(seconds)
   if not runtime.is_nginx() then return runtime.detect().sleep(seconds) end
   local due = core.clock() + seconds
   repeat
-    rawget(_G, "ngx").sleep(math.max(0.001, due - core.clock())) -- nginx's own clock may end the wait early
+    rawget(_G, "ngx").sleep(math.max(0.001, due - core.clock())) -- nginx's own clock can end the wait early
   until core.clock() >= due
 end
 

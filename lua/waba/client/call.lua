@@ -123,7 +123,7 @@ end
 local function with_hint(client, endpoint, err)
   if client.sandbox or err.code then return err end -- an error code comes from the platform, so the hosting is correct
   local hints, hint = client.hosting.errors.hints, nil
-  -- a status 404 for a path with an id may mean that the id is unknown
+  -- a status 404 for a path with an id can mean that the id is unknown
   local is_fixed = not endpoint.raw and not endpoint.path:find "{"
   if err.status == 401 or err.status == 404 and is_fixed then
     hint = hints.refused

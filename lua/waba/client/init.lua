@@ -109,7 +109,7 @@ function client.new(options)
   -- a client has at most 16 fields: Lua doubles the memory of a table for the 17th field
   local self = {
     hosting = hosting, base_url = base_url, sandbox = options.sandbox,
-    has_proxy = options.proxy and options.proxy ~= "", -- not the URL, which may contain a password; nil: environment
+    has_proxy = options.proxy and options.proxy ~= "", -- not the URL, which can contain a password; nil: environment
                                                        -- variables select the proxy
     timeout = options.timeout, connect_timeout = options.connect_timeout,
     validate = options.validate, namespace = options.namespace,

@@ -10,7 +10,7 @@ local Bucket = { __name = "waba.Bucket" }
 Bucket.__index = Bucket
 
 -- `paused_until` is a field of the class until the first pause, because an object with five fields needs more memory. A
--- program may have many buckets.
+-- program can have many buckets.
 Bucket.paused_until = NEVER
 
 local bucket = {}

@@ -13,7 +13,7 @@ local byte, ipairs, type, min = string.byte, ipairs, type, math.min
 local Delivery = { __name = "waba.Delivery" }
 Delivery.__index = Delivery
 
--- The default values are fields of the class, because an object with few fields needs less memory. A program may have
+-- The default values are fields of the class, because an object with few fields needs less memory. A program can have
 -- thousands of delivery objects.
 Delivery.closed, Delivery.observer = false, false
 
@@ -24,10 +24,10 @@ local NO_RETRY = { attempts = 1 }
 -- The pause in seconds after "too many requests" if the response has no header Retry-After.
 local PAUSE = 2
 -- The longest pause in seconds if the response has no header Retry-After. Some error codes report a limit for a whole
--- day, but other messages may still be accepted.
+-- day, but other messages can still be accepted.
 local LONGEST_PAUSE = 60
 
--- Kinds of transport failures that may be temporary.
+-- Kinds of transport failures that can be temporary.
 local TEMPORARY = { network = true, timeout = true }
 
 ---@param fields { transport: waba.Transport, hosting: table, retry: waba.RetryOptions|false,
@@ -61,7 +61,7 @@ local function looks_like_json(body)
   return start == "{" or start == "[" or body:match("^%s*null%s*$") ~= nil
 end
 
--- The fields of an error whose text comes from the gateway. The text may repeat parts of the request.
+-- The fields of an error whose text comes from the gateway. The text can repeat parts of the request.
 local ECHOING = { "message", "title", "details", "href", "trace_id" }
 
 local function read_error(self, response, json, body, call)

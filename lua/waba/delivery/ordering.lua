@@ -18,7 +18,7 @@ local ordering = {}
 
 local DELIVERED_TIMEOUT = 10
 
--- The final statuses of a message. When a message has a final status, no later message can arrive before it.
+-- The final statuses of a message. After a final status of a message, no later message can arrive before this message.
 local FINAL = { delivered = true, read = true, played = true, failed = true, deleted = true }
 
 -- Every BEAT seconds the first waiting call checks whether the coroutine of the previous call still exists.
@@ -78,7 +78,8 @@ function ordering.new()
   return self
 end
 
--- Stores the id of a message that has its final status, because the status may arrive before the response to the message.
+-- Stores the id of a message that has its final status, because the status can arrive before the response to the
+-- message.
 local function remember_early(self, id)
   if self.sending == 0 or self.early[id] then return end
   local slot = self.early_count % EARLY + 1

@@ -1,7 +1,7 @@
 -- The rate limits of one API key: a token bucket for each class of requests. If the hosting limits messages to one
 -- recipient, each recipient has a token bucket too. All clients of a key in this process share the buckets of the key,
 -- so that two clients are not faster than one client. With a store (`waba.pace`), other processes share the buckets
--- too. Each client has its own queues. All objects are made at their first use, because a program may have thousands of
+-- too. Each client has its own queues. All objects are made at their first use, because a program can have thousands of
 -- clients.
 
 local buckets = require "waba.delivery.bucket"
@@ -13,8 +13,8 @@ local CLASSES = { "messages", "other", "media" }
 -- The limiters in use, by identity and text of the rates, until the last client of the key is closed or collected.
 local in_use = setmetatable({}, { __mode = "v" })
 
--- Returns the rates as text, and stores the text in the field `text` of the rates. A weak table of texts would have an
--- entry for each client, and the garbage collector would traverse all entries.
+-- Returns the rates as text, and stores the text in the field `text` of the rates. A weak table of texts is not used,
+-- because it would have an entry for each client, and the garbage collector would traverse all entries.
 local function text_of(rates)
   local text = rates.text
   if text then return text end
@@ -51,7 +51,7 @@ end
 -- queues would be one more object for each client.
 
 ---@class waba.Pace
----@field has_pairs boolean  true: a recipient may have a rate limit or a pause
+---@field has_pairs boolean  true: a recipient can have a rate limit or a pause
 local Pace = { __name = "waba.Pace" }
 Pace.__index = Pace
 

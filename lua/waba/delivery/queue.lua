@@ -12,7 +12,7 @@ local max, min = math.max, math.min
 -- checks less often, so that only a few calls check in each second.
 local BEAT, CLOSE = 1, 8
 
--- A call counts as waiting until GRACE seconds after its deadline, because its coroutine may run late.
+-- A call counts as waiting until GRACE seconds after its deadline, because its coroutine can run late.
 local GRACE = 1
 
 --- A rate limiter that a queue waits for.
@@ -60,8 +60,8 @@ local function leave(list, entry)
   end
 end
 
--- Returns the first call that still waits. `is_alive` may return true after the end of a coroutine, because not every event
--- loop reports the end; therefore the deadline is checked too.
+-- Returns the first call that still waits. `is_alive` can return true after the end of a coroutine, because not every
+-- event loop reports the end; therefore the deadline is checked too.
 local function first_of(list, now)
   while list.first <= list.last do
     local entry = list[list.first]
@@ -116,7 +116,7 @@ end
 ---@param is_bulk? boolean  true: waits in the second list, for bulk calls
 ---@param at_front? boolean  true: gets the next slot, because the call already had a slot
 ---@return number|nil now  the time after the wait
----@return number? delay  if `now` is nil: the seconds after which another attempt may succeed
+---@return number? delay  if `now` is nil: the seconds after which another attempt can succeed
 function Queue:wait(transport, now, deadline, is_bulk, at_front)
   local limiter, name = self.limiter, is_bulk and "bulk" or "replies"
   if self[name] == UNUSED then self[name] = { first = 1, last = 0, count = 0 } end

@@ -1,5 +1,5 @@
--- Prepares an error text from a gateway for a log. The result is valid UTF-8 of a limited length. Because the gateway may
--- repeat parts of the request, the API key, recipients and contents of messages are replaced by "(hidden)".
+-- Prepares an error text from a gateway for a log. The result is valid UTF-8 of a limited length. Because the gateway
+-- can repeat parts of the request, the API key, recipients and contents of messages are replaced by "(hidden)".
 
 local core = require "waba.core"
 
@@ -23,7 +23,7 @@ local WORDS = { type = true, preview_url = true }
 
 -- The least length of a hidden value. Shorter values identify no person and occur in many sentences.
 local LEAST = 3
--- The gateway may repeat only a part of a value, so the first BEGINNING bytes of a value are searched for.
+-- The gateway can repeat only a part of a value, so the first BEGINNING bytes of a value are searched for.
 local BEGINNING = 12
 
 local function add(found, value)
@@ -42,7 +42,7 @@ local function collect(value, is_personal, found)
   elseif is_personal and (kind == "string" or kind == "number") then
     value = tostring(value)
     add(found, value)
-    -- the gateway may repeat a phone number without its separators
+    -- the gateway can repeat a phone number without its separators
     if value:find "^[%d%s()./+-]+$" then add(found, (value:gsub("%D", ""))) end
   end
 end
@@ -105,7 +105,7 @@ function redaction.new(credentials, call)
   if call.to then collect(call.to, true, found) end
   collect(call.parameters, false, found)
   collect(call.encoded and core.decode(call.encoded) or call.json, false, found)
-  -- longer values are replaced first, because a longer value may contain a shorter one
+  -- longer values are replaced first, because a longer value can contain a shorter value
   table.sort(found, function(one, other) return #one > #other end)
   return function(text)
     if credentials then text = core.redact(text, credentials) end

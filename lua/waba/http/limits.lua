@@ -1,5 +1,6 @@
 -- Limits the connections, incomplete bodies, bytes in memory and seconds that a peer of a server can use without valid
--- credentials. When a limit is reached, the server closes the connection on which it has waited longest for the peer.
+-- credentials. When a limit is reached, the server closes the connection on which the server has waited longest for the
+-- peer.
 
 local core = require "waba.core"
 
@@ -77,9 +78,8 @@ local function any() return true end
 local function is_unknown(connection) return not connection.trusted end
 local function has_unknown_body(connection) return connection.has_body and not connection.trusted end
 
--- Does the same as `close_longest_waiting`, but for frequent calls: after a search without result, the next search happens
--- only when the wait of a connection may be long enough. The time of the next search is written into
--- `place`.
+-- Does the same as `close_longest_waiting`, but for frequent calls: after a search without result, the next search
+-- happens only when the wait of a connection can be long enough. The time of the next search is written into `place`.
 local function search_and_close(self, place, connections, fits)
   local now = core.clock()
   if now < place.next_search then return false end

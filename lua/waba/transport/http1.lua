@@ -35,7 +35,7 @@ function http1.fail(exchange, kind, message, code)
   }
 end
 
---- Converts seconds to a timeout of a socket in milliseconds. The result is at least 1, because 0 may mean that there is
+--- Converts seconds to a timeout of a socket in milliseconds. The result is at least 1, because a socket can treat 0 as
 --- no timeout.
 function http1.milliseconds(seconds)
   return math.floor(math.max(1, math.min(LONGEST, seconds * 1000)))

@@ -202,7 +202,7 @@ function Response.__index(response, name)
   return response[name]
 end
 
--- Reads and returns the body of the response. The buffer may have a part of the body.
+-- Reads and returns the body of the response. The buffer can already have a part of the body.
 local function receive_body(exchange, behind, size, is_chunked)
   local body = size and not is_chunked and body_in_buffer(exchange, behind, size)
   if body then return body end

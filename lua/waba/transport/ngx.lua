@@ -63,7 +63,7 @@ local function parse(url)
     origin = origin, path = path, secure = scheme == "https",
     authority = place, -- without the default port, as libcurl sends it
     port = tonumber(port) or (scheme == "https" and 443 or 80),
-    -- nginx compares a certificate with names only, and its resolver may have no address of localhost
+    -- nginx compares a certificate with names only, and its resolver can fail to find an address of localhost
     name = LOOPBACK[host] and "localhost" or host,
     address = host == "localhost" and "127.0.0.1" or host,
     is_address = host:find "^[%d.]+$" ~= nil or host:find "^%[" ~= nil,
@@ -183,7 +183,7 @@ local function finish(exchange, response)
     if part.name then os.remove(part.name) end
     part.name, part.handle = nil, nil
   end
-  -- the response references the exchange, and a program may keep the response for a long time
+  -- the response references the exchange, and a program can keep the response for a long time
   exchange.socket, exchange.request, exchange.body = nil, nil, nil
 end
 

@@ -24,8 +24,8 @@ local DIRECTIVES = {
   ["certificate chain too long"] = DEPTH,
 }
 
--- Errors that never result from connecting. nginx reports the error of an earlier operation if a worker process has no
--- free connection.
+-- Errors that the call of `connect` itself never causes. nginx reports the error of an earlier operation if a worker
+-- process has no free connection.
 local NONE_LEFT = "no connection is left in this worker"
 local EARLIER = {
   ["no such file or directory"] = true, ["operation now in progress"] = true, success = true,
@@ -70,7 +70,7 @@ end
 -- The numbers that OpenSSL uses for TLS versions.
 local TLS_1_2, OLDER_VERSIONS = 0x0303, { [0x0300] = "SSL 3.0", [0x0301] = "TLS 1.0", [0x0302] = "TLS 1.1" }
 
--- The function of OpenSSL has another name here, because another library may declare it with its own name.
+-- The function of OpenSSL is declared under a name of its own, because another library can declare the original name.
 local has_version, tls_version = pcall(function()
   local ffi = require "ffi"
   pcall(ffi.cdef, [[int waba_tls_version(const void *session) __asm__("SSL_SESSION_get_protocol_version");]])

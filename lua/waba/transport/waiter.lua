@@ -1,5 +1,5 @@
 -- Waiters: with a waiter, one coroutine waits until another coroutine wakes it. A waiter belongs to the coroutine that
--- made it. A wait may end early, so the caller must check its condition after each wait.
+-- made it. A wait can end early, so the caller must check its condition after each wait.
 
 local runtime = require "waba.runtime"
 
@@ -11,7 +11,7 @@ local SHORTEST, LONGEST = 0.001, 0.1
 --- An object with which a coroutine can wait. The method `transport:waiter()` of a user's transport returns waiters;
 --- without this method the library calls `transport:sleep` in small steps.
 ---@class waba.Waiter
----@field wait fun(self, seconds: number)  returns after `wake` or after the seconds; may return early
+---@field wait fun(self, seconds: number)  returns after `wake` or after the seconds; can return early
 ---@field wake fun(self)  ends the wait of the coroutine; has no effect if the coroutine does not wait
 ---@field is_alive fun(self): boolean  false: the coroutine will certainly never be resumed
 

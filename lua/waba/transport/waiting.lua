@@ -23,7 +23,7 @@ function waiting.add_fields(self)
   self.waiters = {} -- the waiter of each transfer, by transfer id
   self.waiting = 0 -- the number of waiters
   self.transfers = setmetatable({}, { __mode = "v" }) -- by transfer id; weak: only the coroutine keeps the transfer
-  -- by waiter: the transfers of code outside of a loop's coroutines, if callbacks or functions of requests may run
+  -- by waiter: the transfers of code outside of a loop's coroutines, if callbacks or functions of requests can run
   -- during the wait
   self.alone = setmetatable({}, { __mode = "k" })
   self.leaders = setmetatable({}, { __mode = "k" }) -- by group of tasks: the waiter of the leader
@@ -78,7 +78,7 @@ local function serve(waiter, transfer, want, request)
 end
 
 -- Calls the functions of a request as long as the transfer needs them. Returns whether the transfer has ended. Because
--- a function may wait, a leader first makes another coroutine the leader. If a function raises an error, cancels the
+-- a function can wait, a leader first makes another coroutine the leader. If a function raises an error, cancels the
 -- transfer, and stores the error for `send`.
 local function call_functions(self, waiter, transfer, request)
   while true do

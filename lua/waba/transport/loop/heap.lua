@@ -1,5 +1,5 @@
--- A binary heap of items by their time `listed`: the first item is always the earliest. Each item has its index in the
--- field `place`, so that the item can be moved and removed.
+-- A binary heap of items, ordered by the time in their field `listed`: the first item always has the earliest time.
+-- Each item has its index in the field `place`, so that the item can be moved and removed.
 
 local heap = {}
 
