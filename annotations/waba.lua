@@ -259,7 +259,7 @@ local nginx = {}
 --- How often a failed request is sent again, and how long the pauses between the attempts are.
 ---@class waba.RetryOptions
 ---@field attempts? integer  attempts of one request, including the first one; default: 4
----@field base? number  seconds: the longest first pause. Each pause has a random length; default: 0.5
+---@field base? number  seconds: the longest pause before the second attempt; each pause has a random length; default: 0.5
 ---@field max? number  seconds: the longest pause, unless the gateway demands a longer pause; default: 30
 ---@field ambiguous? boolean  true: also repeats a request that the gateway may have accepted; default: false
 
@@ -791,8 +791,8 @@ local nginx = {}
 ---@field max? integer  the largest number of messages; the oldest messages are removed; default: 100000
 
 --- Makes a client for one phone number at 360dialog. Each phone number has its own API key.
----@param options? waba.ClientOptions  environment variables have the defaults of some options: D360_API_KEY,
----                                  WABA_HOSTING, WABA_BASE_URL, WABA_CA_FILE
+---@param options? waba.ClientOptions  environment variables set the defaults of some options: D360_API_KEY,
+---        WABA_HOSTING, WABA_BASE_URL, WABA_CA_FILE
 ---@return waba.Client
 function waba.client(options) end
 

@@ -6,8 +6,8 @@
 #include "text.h"
 
 /* Headers that a program must not set, because their values depend on the request and the connection. If a program set
- * these headers, two servers could find different ends of the request, or the request could be sent to another host
- * than that of its URL. */
+ * these headers, two servers could find different ends of the request, or the request could be sent to a host other
+ * than the host of its URL. */
 static const char *const reserved[] = {
     "content-length", "transfer-encoding", "expect",           "connection",         "host", "te", "trailer",
     "upgrade",        "keep-alive",        "proxy-connection", "proxy-authorization"};

@@ -20,8 +20,8 @@ struct http2_count {
   bool opening;                  /* true: `http2_begin` was called, and the stream is not opened yet */
 };
 
-/* Records that a request is about to be sent on the connection between these addresses. Returns whether the id of its
- * stream will be known without debug texts. */
+/* Records that a request is about to be sent on the connection between these addresses. Returns whether the id of the
+ * request's stream will be known without debug texts. */
 bool http2_begin(struct http2_stream *stream, struct http2_count *count, const char *remote_address, int remote_port,
                   const char *local_address, int local_port);
 

@@ -38,8 +38,8 @@ struct transfer *pool_next(const struct pool *pool, size_t *place);
  * transfer was added. */
 bool pool_make_ready(struct pool *pool, struct transfer *transfer);
 
-/* Removes transfers from the front of the queue until a transfer still waits for its caller, and returns this transfer.
- * Returns NULL if no transfer waits. */
+/* Removes transfers from the front of the queue up to the first transfer that still waits for its caller, and returns
+ * this transfer. Returns NULL if no transfer waits. */
 struct transfer *pool_next_ready(struct pool *pool);
 
 /* Removes the transfer from the queue if the queue begins with this transfer. */

@@ -27,7 +27,7 @@ function coroutines.is_dead(thread)
 end
 
 --- Returns whether the running code can wait inside `pcall`, an iterator of `for` and a metamethod. The main program
---- always can, because it waits without yielding.
+--- can always wait, because it waits without yielding.
 function coroutines.can_yield_in_pcall()
   return not IS_PUC_51 or coroutine.running() == nil
 end

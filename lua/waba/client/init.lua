@@ -98,8 +98,8 @@ local function credentials_for(transport, base_url, api_key)
 end
 
 --- Makes a client for one phone number at 360dialog. Each phone number has its own API key.
----@param options? waba.ClientOptions  environment variables have the defaults of some options: D360_API_KEY,
----                                  WABA_HOSTING, WABA_BASE_URL, WABA_CA_FILE
+---@param options? waba.ClientOptions  environment variables set the defaults of some options: D360_API_KEY,
+---        WABA_HOSTING, WABA_BASE_URL, WABA_CA_FILE
 ---@return waba.Client
 function client.new(options)
   options = client_options.complete(options)

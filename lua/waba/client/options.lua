@@ -46,7 +46,7 @@ client_options.OPTIONS = {
 ---@options waba.RetryOptions
 local RETRY = {
   attempts = { "integer>=1", 4 },     -- attempts of one request, including the first one
-  base = { "number>=0", 0.5 },        -- seconds: the longest first pause. Each pause has a random length
+  base = { "number>=0", 0.5 },        -- seconds: the longest pause before the second attempt; each pause has a random length
   max = { "number>=0", 30 },          -- seconds: the longest pause, unless the gateway demands a longer pause
   ambiguous = { "boolean", false },   -- true: also repeats a request that the gateway may have accepted
 }
@@ -171,7 +171,7 @@ function client_options.complete(options)
   if options.base_url and options.base_url:find("[?#]") then
     error("waba.client: option base_url must be a URL without query and fragment", 3)
   end
-  for _, name in ipairs { "timeout", "connect_timeout" } do -- either may be infinite
+  for _, name in ipairs { "timeout", "connect_timeout" } do -- both options can be infinite
     local seconds = options[name]
     if seconds <= 0 or seconds ~= seconds then
       error(("waba.client: option %s must be a number of seconds above 0, not %s"):format(name, seconds), 3)

@@ -32,8 +32,8 @@ function suppression.check(receiver, client, to, message, is_marketing, number)
   }
 end
 
---- Records a recipient if `err` means that the recipient has stopped marketing messages. Records nothing if the business
---- number is unknown, and ignores errors of the store: the gateway refuses the next message too.
+--- Records a recipient if `err` means that the recipient has stopped marketing messages. Records nothing if the
+--- business number is unknown. Ignores errors of the store, because the gateway refuses the next message too.
 function suppression.note(receiver, client, to, err, number)
   if err.code ~= STOPPED or not receiver._stopped then return end
   number = number or of_number.digits(client)

@@ -38,7 +38,8 @@ local function join(identity, rates)
   local name = identity and identity .. text
   local found = name and in_use[name]
   if not found then
-    -- `users` is the number of open clients. Later fields: the bucket of each class, and `pairs`, the buckets of recipients.
+    -- `users` is the number of open clients. Fields that are set later: the bucket of each class, and `pairs`, the
+    -- buckets of recipients.
     found = { rates = rates, name = name, users = 0 }
     if rates.store then found.shared = rates.store:limiters(identity, rates) end
     if name then in_use[name] = found end

@@ -131,8 +131,8 @@ local function frame(exchange, head, length, piece)
   return head and { start, piece } or piece
 end
 
--- Sends the head together with the first piece of the body, then the other pieces. The bytes of the head contain the
--- secret, and a reader could find these bytes; therefore they are made after the reader was called.
+-- Sends the head together with the first piece of the body, then the other pieces. The bytes of the head are made after
+-- the reader was called, because a reader could find these bytes, which contain the secret.
 local function send_pieces(exchange, head, length, next_piece)
   while exchange.bytes_sent ~= exchange.to_send do
     local piece, message = next_piece()

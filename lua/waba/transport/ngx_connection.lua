@@ -48,7 +48,8 @@ local function explained(reason)
   return reason
 end
 
--- The time at which the last handshake of this worker process began, and the first time after all reserved times.
+-- The time at which the last handshake of this worker process began, and the earliest time that no handshake has
+-- reserved.
 local last_handshake, next_slot = 0, 0
 
 -- Reserves a time for a handshake, and waits for this time. Returns false if the time is not before `limit`. Handshakes
