@@ -25,7 +25,7 @@ local BEAT, REPORT = 0.25, 0.5
 -- The largest number of messages that are read from the source at once. With the option `rate`, at most
 -- as many messages are read as the rate allows in BATCH_TIME seconds.
 local LARGEST_BATCH, BATCH_TIME = 64, 0.25
-local CATCH_UP = 0.1 -- after a delay, the run may send the messages of this number of seconds at once
+local CATCH_UP = 0.1 -- after a delay, the run may send at once what the rate allows in this number of seconds
 local NOW = 0.001 -- the shortest sleep in seconds
 
 -- Returns the token bucket for the option `rate`. The bucket begins with one token, so that the run does not begin with a

@@ -40,7 +40,8 @@
 ---@field known? string     set by `put` if the key was recorded: the value that was recorded with the key
 ---@field id? string        the id by which the method `find` finds the entry
 ---@field at? number        the earliest time of a `take` in Unix seconds; later entries of the conversation do not wait
----@field bulk? boolean     true: `take` returns the entry after all entries without `bulk`. No lane may have both kinds
+---@field bulk? boolean     true: `take` returns the entry after all entries without `bulk`. No lane may
+---       have entries with `bulk` and entries without `bulk`
 
 ---@class waba.StoreLease
 ---@field body any

@@ -107,8 +107,8 @@ local function enqueue(self, events, due, now)
   end
 end
 
--- Returns the number of events to take. If handlers are quick, takes more events than handlers are free, because one
--- large call of the store costs less than several small calls.
+-- Returns the number of events to take. If handlers are quick, the number is larger than the number of free handlers,
+-- because one large call of the store costs less than several small calls.
 local function wanted(self)
   if self.inbox.settles_all then return min(self.batch, self.concurrency - self.active) - #self.queue end
   if self.took > 0 then self.ahead = self.was_quick and min(self.batch, 2 * self.ahead + 1) or 0 end

@@ -60,7 +60,7 @@ function Expiring:set(name, value, seconds)
   trim(self, list)
 end
 
--- Sets a value if the name has no value. A shared dictionary of nginx has the same method and results.
+-- Sets a value if the name has no value. The method `add` of a shared dictionary of nginx has the same results.
 function Expiring:add(name, value, seconds)
   if self:get(name) ~= nil then return false, "exists" end
   self:set(name, value, seconds)

@@ -110,7 +110,7 @@ function Connection:pragma(text)
   return value
 end
 
--- Sets how long SQLite waits for the lock. This wait blocks the whole process.
+-- Sets how long SQLite waits for the lock. While SQLite waits, the whole process is blocked.
 local function set_driver_timeout(self, milliseconds)
   if self.driver_timeout == milliseconds then return end
   self:pragma(("busy_timeout = %.0f"):format(milliseconds))
@@ -125,7 +125,7 @@ end
 
 local BESIDE = { "-wal", "-shm" } -- the suffixes of the files that SQLite keeps beside an open database
 
--- Returns whether the open file was removed or replaced. Entries that are stored in this file would be lost.
+-- Returns whether the open file was removed or replaced. Entries that are stored in a removed file would be lost.
 local function is_replaced(self)
   return self.identity and core.file_identity(self.path) ~= self.identity
 end

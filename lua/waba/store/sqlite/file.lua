@@ -21,7 +21,7 @@ end
 
 local VERSION = 2 -- the `PRAGMA user_version` of files with the tables in SCHEMA
 
---- The `PRAGMA application_id` of the file of an outbox. The file of an inbox has 0.
+--- The `PRAGMA application_id` of the file of an outbox. The file of an inbox has the id 0.
 sqlite_file.OUTBOX = 0x77614f42
 
 -- Some columns of an entry:
