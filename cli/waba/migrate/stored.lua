@@ -64,7 +64,7 @@ end
 ---@field lacking waba.migrate.Lack[]
 ---@field is_lost boolean           true: the message can't be sent on Cloud hosting
 
----@param body table  a copy of the stored body, which the result contains
+---@param body table  a copy of the stored body, for the result
 ---@return waba.migrate.Read
 function stored.read(body)
   local read = envelope.part(body)

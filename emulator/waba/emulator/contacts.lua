@@ -99,7 +99,7 @@ function Contacts:set(number, about)
 end
 
 --- Moves the data of a contact, except the user id, to a new phone number. The platform does not document whether the
---- 24-hour window stays open; in the emulator it does.
+--- 24-hour window stays open; the emulator keeps the window open.
 function Contacts:move(contact, number, user_id)
   local moved = self:get(number)
   set_user_id(self, contact, nil)

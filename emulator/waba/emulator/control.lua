@@ -168,7 +168,7 @@ function control.new(process, token) return setmetatable({ process = process, to
 local LOOPBACK = { ["127.0.0.1"] = true, localhost = true, ["[::1]"] = true }
 
 --- Returns whether a request comes from a web page of another origin, or has a header Host without a loopback address.
---- Another host name can resolve to loopback, so that a web page could use it to reach this port.
+--- A web page could reach this port through another host name that resolves to loopback.
 function control.is_foreign(request)
   local host, origin = request.headers.host or "", request.headers.origin
   return not LOOPBACK[host:gsub(":%d*$", ""):lower()] or origin ~= nil and origin:lower() ~= "http://" .. host:lower()

@@ -1,5 +1,5 @@
--- Starts an emulator of 360dialog's gateways on the developer's machine. The emulator is a process with HTTP servers,
--- which a program controls through an object.
+-- Starts an emulator of 360dialog's gateways on the developer's machine. The emulator is a process with HTTP servers. A
+-- program controls the process through an object.
 --
 --   local emulator = assert(require("waba.emulator").start())
 --   local client = waba.client(emulator:options())

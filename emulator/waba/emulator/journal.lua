@@ -28,7 +28,7 @@ function Ring:add(entry)
   return entry
 end
 
---- Returns the entries for which `wanted` returns true, oldest first; without `wanted` it returns all entries.
+--- Returns the entries for which `wanted` returns true, oldest first; without `wanted`, returns all entries.
 function Ring:list(wanted)
   local list = {}
   for sequence = math.max(1, self.count - self.capacity + 1), self.count do
@@ -39,7 +39,7 @@ function Ring:list(wanted)
 end
 
 --- Opens the file of the option `record`, with mode 600. Returns a function that appends the JSON of a message to the
---- file, and raises an error if this fails; or nil and an error message.
+--- file, and raises an error if the file can't be written; or nil and an error message.
 function journal.open_record(path)
   core.make_private(path) -- if this fails, io.open fails too and returns the error
   local file, message = io.open(path, "ab")

@@ -28,7 +28,7 @@ local CUSTOMER = "491511234567"
 ---@field gateways table<string, waba.emulator.GatewayBase>  the gateways by name; those of the first business number
 ---        are called "on_premise" and "cloud"
 ---@field numbers table[]  the result of `add_number` for each business number
----@field folder string    the folder for the process's files, which is removed at its end
+---@field folder string    the folder for the process's files; removed when the process ends
 ---@field control string   the URL of the control port
 ---@field child boolean|nil  true: a program has started the process
 local Process = {}

@@ -15,7 +15,7 @@ local rules = {}
 ---@field format? string|string[]       the format of the string: one or several names from `FORMATS` in message_rules.lua
 ---@field either_case? boolean          true: the name of a variant may be in upper case
 ---@field count? { [1]: integer, [2]: integer? }  the length of the list: minimum (0 by default) and maximum
----@field codes? table<string, string>  the names of error codes by kind of error, which replace those of the hosting: see `rules.new`
+---@field codes? table<string, string>  the names of error codes by kind of error; replace the codes in `usual` of `rules.new`
 ---@field check? fun(value: any, path: string, context: table): waba.emulator.RuleError|nil  checks what the other fields can't express
 
 ---@class waba.emulator.RuleError

@@ -31,7 +31,7 @@ local function tls_context(ca_file)
   return contexts[ca_file]
 end
 
--- Creates the TLS object of a connection, which checks that the certificate is valid for the host.
+-- Creates the TLS object of a connection. The object checks that the certificate is valid for the host.
 local function tls_of(self, host)
   local tls = require("openssl.ssl").new(tls_context(self.options.ca_file or ""))
   local expected = require("openssl.x509.verify_param").new()

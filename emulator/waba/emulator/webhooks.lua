@@ -90,7 +90,7 @@ end
 function Webhooks:forget(name) self.addresses[name] = nil end
 
 -- Deliveries about one customer have the same key. Only one delivery with a key is in `ready` or in progress at a time.
--- The others wait in the queue of the key, so they keep their order unless a delivery fails.
+-- Further deliveries with the key wait in the queue of the key, so deliveries keep their order unless one fails.
 local function start(self, delivery)
   put(self.ready, delivery)
   if self.idle > 0 then

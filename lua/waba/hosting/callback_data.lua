@@ -1,6 +1,6 @@
--- The text in the field biz_opaque_callback_data of a message, which the platform returns in every status of the message
--- (cloud.md, section 2.1). The text is the caller's option `data`. For a message from an outbox, the id of the outbox
--- entry comes first: "waba:<id>:<data>".
+-- The text in the field biz_opaque_callback_data of a message. The platform returns the text in every status of the
+-- message (cloud.md, section 2.1). The text is the caller's option `data`. For a message from an outbox, the id of the
+-- outbox entry comes first: "waba:<id>:<data>".
 
 local callback_data = {}
 

@@ -49,7 +49,7 @@ function error_response.from_row(fields, row, known, status, forms)
   return errors.new(fields)
 end
 
--- The number of bytes that patterns search. The time of a search can grow with the square of this number.
+-- Patterns search at most this number of bytes, because the time of a search can grow with the square of the number.
 local MOST = 2000
 
 -- Returns at most 200 bytes of a body, on one line and without tags of HTML.

@@ -25,7 +25,7 @@
 ---@field to_user_id string? of an echo: the customer's business-scoped user id (Cloud)
 ---@field from_parent_user_id string?  the user id that all numbers of a parent business share (Cloud)
 ---@field group_id string?   of a message or status: the group of the message (Cloud)
----@field contact waba.EventContact?  every message has this table; a status has it if the platform sends it (Cloud)
+---@field contact waba.EventContact?  of a message: always a table; of a status: nil if the platform sends no contact (Cloud)
 ---@field text string?       of a message: the text that a person would read, such as the body, a caption or the title of a reply
 ---@field context { id: string?, from: string?, forwarded: boolean?, frequently_forwarded: boolean?, product: table? }|nil
 ---@field media { id: string?, mime_type: string?, sha256: string?, filename: string?, caption: string?, voice: boolean?, animated: boolean?, status: string?, url: string? }|nil
@@ -46,7 +46,7 @@
 ---@field is_late boolean?    true: the message is older than the receiver's option `max_age`
 ---@field state table?       in the receiver's handlers of all kinds except "status": a table that belongs to the customer
 ---                          or the group, empty at first. Handlers may change or replace the table. The receiver stores
----                          it after the handler, as JSON of at most 64 KB
+---                          the table after the handler, as JSON of at most 64 KB
 ---@field mark_read fun(self: waba.Event, options: { typing: boolean? }?): true|nil, waba.Error?  marks the message as
 ---                          read, as `client:mark_read` does
 ---@field download fun(self: waba.Event, options: waba.DownloadOptions?): waba.Download|nil, waba.Error?  downloads the

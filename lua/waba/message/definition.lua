@@ -8,8 +8,8 @@ local is_table, positions, upper = parts.is_table, parts.positions, parts.upper
 
 local definition = {}
 
--- Maps the format of a header in a definition to the name of the field that has the header's content in a message.
--- Headers of the format TEXT have no such field.
+-- Maps the format of a header in a definition to the name of the field that has the header's content in a message. The
+-- format TEXT is missing, because the content of a text header has no field of its own.
 definition.HEADERS = {
   IMAGE = "image", VIDEO = "video", DOCUMENT = "document", GIF = "gif", LOCATION = "location", PRODUCT = "product",
 }

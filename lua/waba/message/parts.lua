@@ -21,7 +21,8 @@ function parts.copy(value)
   return result
 end
 
--- Converts a number to a string: 5 to "5", never "5.0". Keeps a number that may have lost digits, which schema.lua refuses.
+-- Converts a number to a string: 5 to "5", never "5.0". Keeps a number that may have lost digits, so that schema.lua
+-- refuses the number.
 function parts.wire_string(value)
   return type(value) == "number" and digits(value) or value
 end

@@ -12,7 +12,8 @@
 -- - `each` is the rule of every element of a list.
 -- - `also` lists rules that are checked after the rule itself, in order. A rule with `when` applies only to values that
 --   satisfy the rule in `when`.
--- - `inferred` has fields that the platform does not document, and that are added to the rule or replace its fields. The
+-- - `inferred` has fields that the platform does not document, and that are added to the rule or replace fields of the
+-- rule. The
 --   option `validate = "documented"` ignores `inferred`.
 -- - An error text is the end of a sentence that begins with the path of the field: "must be a string, not a table".
 --

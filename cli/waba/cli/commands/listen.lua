@@ -160,7 +160,7 @@ local function open_record(ctx, path)
   local file, message = core.append(path)
   if not file then ctx:wrong(("--record: can't write %s: %s"):format(path, tostring(message))) end
   return function(request)
-    -- `line` is nil only for a body that is not UTF-8, which the receiver has refused
+    -- `line` is nil only for a body that is not UTF-8; the receiver has refused such a body
     local line = core.encode { time = os.time(), path = request.path, body = request.body }
     local written, reason = true, nil
     if line then written, reason = file:write(line .. "\n") end

@@ -14,7 +14,7 @@ local media = {}
 local RETENTION, URL_LIFE = 30 * 86400, 300
 --- Seconds for which a customer's file is kept.
 media.INBOUND = 7 * 86400
--- The largest size in bytes of all fields of a form together, without its file.
+-- The largest size in bytes of all fields of a form together, without the file.
 local FORM_SPACE = 64 * 1024
 -- The largest head of a part of a form, and the largest text of a part, in bytes.
 local MAX_HEAD, MAX_TEXT = 8 * 1024, 64 * 1024
@@ -47,8 +47,8 @@ local function read_head(text)
     type = head["content-type"] }
 end
 
--- Returns the parts of a form by name; or nil and an error message. A file has `bytes`, `filename` and `type`. Another
--- part has `text`, which is nil if the text is too long.
+-- Returns the parts of a form by name; or nil and an error message. A file has `bytes`, `filename` and `type`. A part
+-- without a file has `text`, or no field if the text is too long.
 local function read_form(body, boundary)
   body = "\r\n" .. body -- inserts the line break that is missing before the first boundary
   local parts, mark = {}, "\r\n--" .. boundary

@@ -43,7 +43,7 @@ function Gateway:post_messages(events, key) self.webhooks:post(events, key) end
 --- Posts a webhook with errors that do not belong to a message.
 function Gateway:post_errors(rows) self.webhooks:post({ errors = rows }, "errors") end
 
---- Returns whether the emulated client has this version or a later one.
+--- Returns whether the version of the emulated client is `major.minor.patch` or later.
 function Gateway:version_at_least(major, minor, patch)
   local have = self.version_numbers
   for i, wanted in ipairs({ major, minor, patch or 0 }) do

@@ -70,7 +70,8 @@ function by_url.info(resource, id, timeout)
   end)
 end
 
--- Returns the path and the query of the URL of a file. Errors do not contain the URL, which gives access to the file.
+-- Returns the path and the query of the URL of a file. Errors do not contain the URL, because the URL gives access to
+-- the file.
 local function target_of(resource, url)
   local target = resource.rules.target_of(url)
   if target then return target end

@@ -67,7 +67,8 @@ local function body_of(source, before, after)
       return not (source.pieces and source.pieces.error_message) and after or nil
     end
   end
-  -- Prepares a retry of the request. Returns false if the bytes come from a reader of the caller, which can't start again.
+  -- Prepares a retry of the request. Returns false if the bytes come from a reader of the caller, because a reader
+  -- can't start again.
   function body.rewind()
     if body.used and type(source.body) == "table" and source.body.reader then return false end
     next_piece, stage, body.used = open(source), 1, false

@@ -51,7 +51,8 @@ function definitions.read(path)
   return template
 end
 
--- Returns the definition of a template from a folder, or an error of kind "template" if the folder has no such definition.
+-- Returns the definition of a template from a folder, or an error of kind "template" if the folder does not have the
+-- definition.
 function definitions.in_folder(folder, name, language)
   local path = path_of(folder, name, language)
   local template, err

@@ -1,6 +1,6 @@
 -- The rules of payments in Brazil and India: the parameters of order_details and order_status (cloud.md, sections 2.17
--- and 11.3). The platform does not document which fields are required and whether it refuses other fields, so rules about
--- both are inferred.
+-- and 11.3). The platform does not document which fields are required and which fields are refused, so the rules about
+-- required and unknown fields are inferred.
 
 local shared = require "waba.schema.shared"
 

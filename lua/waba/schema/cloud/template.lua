@@ -17,7 +17,7 @@ local function parameter_text(most)
   return { is = "string", required = true, characters = { 1, most }, format = "parameter" }
 end
 
--- A parameter, which may have the name of its placeholder.
+-- Returns the rule of a parameter. The parameter may have the name of a placeholder.
 local function variable(kind, content)
   return object { [kind] = required(content), parameter_name = parameter_name }
 end
@@ -83,7 +83,7 @@ local carousel = object { cards = interactive_parts.cards(object {
   }, { alone = 160, beside = 160 }, EITHER_CASE)),
 }) }
 
--- A component with one parameter, which has the type of the component.
+-- Returns the rule of a component with one parameter. The parameter has the type of the component.
 local function sole_parameter(kind, content)
   return object { parameters = {
     is = "list", required = true, count = { 1, 1 }, each = only_variant(kind, shared.tagged(kind, content)),
