@@ -46,7 +46,8 @@ client_options.OPTIONS = {
 ---@options waba.RetryOptions
 local RETRY = {
   attempts = { "integer>=1", 4 },     -- attempts of one request, including the first one
-  base = { "number>=0", 0.5 },        -- seconds: the longest pause before the second attempt; each pause has a random length
+  base = { "number>=0", 0.5 },        -- seconds: the longest pause before the second attempt; each pause has a
+                                      -- random length
   max = { "number>=0", 30 },          -- seconds: the longest pause, unless the gateway demands a longer pause
   ambiguous = { "boolean", false },   -- true: also repeats a request that the gateway may have accepted
 }

@@ -5,7 +5,8 @@ local runtime = require "waba.runtime"
 
 local waiter = {}
 
--- The seconds of the first and of the longest step of a sleeping waiter. Each step is longer than the previous step.
+-- The seconds of the first and of the longest step of a sleeping waiter. Each step is twice as long as the previous
+-- step.
 local SHORTEST, LONGEST = 0.001, 0.1
 
 --- An object with which a coroutine can wait. The method `transport:waiter()` of a user's transport returns waiters;
