@@ -24,10 +24,10 @@ function core.encode(value) end
 function core.plain(value) end
 
 --- Decodes JSON. Whole numbers become integers if this Lua has integers. Integers above 2^53 become strings with all
---- their digits, in every Lua. A null becomes `core.null`. An unpaired surrogate ("\ud83d" without the second half of its
---- emoji) becomes U+FFFD. Invalid UTF-8 is left unchanged. Refuses NaN, Infinity, hexadecimal numbers, numbers that are
---- too large for a double, and more than 1000 levels. Before Lua 5.4.3 also refuses thousands of strings that have the
---- same hash (hash flooding).
+--- their digits, in every Lua. A null becomes `core.null`. An unpaired surrogate ("\ud83d" without the second half of
+--- its emoji) becomes U+FFFD. Invalid UTF-8 is left unchanged. Refuses NaN, Infinity, hexadecimal numbers, numbers that
+--- are too large for a double, and more than 1000 levels. Before Lua 5.4.3 also refuses thousands of strings that have
+--- the same hash (hash flooding).
 ---@param json string
 ---@param lists? table<string, true>  the names of arrays; `texts` has the JSON text of each object in these arrays
 ---@return any value
@@ -37,8 +37,8 @@ function core.decode(json, lists) end
 
 --- Creates a function that reads strings from the text of a JSON object without decoding the text. The path
 --- `"messages.id"` selects the string `id` in the first object of the array `messages`. A path without a dot permits a
---- member with this name, whose value is not returned. The function returns nothing if the text contains numbers, escapes,
---- other names, other types, repeated names or invalid JSON; the caller must then decode the text.
+--- member with this name, whose value is not returned. The function returns nothing if the text contains numbers,
+--- escapes, other names, other types, repeated names or invalid JSON; the caller must then decode the text.
 ---@param ... string  up to 12 paths
 ---@return fun(json: string): ...  the values of the paths with a dot, each a string or nil
 function core.picker(...) end
@@ -86,8 +86,8 @@ function core.check_header(name, value) end
 ---@return string? message  an error text that never contains the password
 function core.basic(user, password) end
 
---- Converts the value of the header Retry-After, which is a number of seconds or an HTTP date, to seconds. The result is
---- at most 3600.
+--- Converts the value of the header Retry-After, which is a number of seconds or an HTTP date, to seconds. The result
+--- is at most 3600.
 ---@param value string
 ---@param now? integer|string  the current time: Unix seconds, or the value of the header Date; nil or an invalid value:
 ---        the clock of this machine is used
@@ -114,8 +114,8 @@ function core.system_error(number) end
 ---@return number
 function core.random() end
 
---- Sets whether a file is removed when the process exits. The exit of a child process does not remove the file. Calls are
---- counted: the file is kept after as many calls with false as with true.
+--- Sets whether a file is removed when the process exits. The exit of a child process does not remove the file. Calls
+--- are counted: the file is kept after as many calls with false as with true.
 ---@param path string
 ---@param remove boolean
 function core.remove_at_exit(path, remove) end
@@ -201,8 +201,8 @@ local ready_head = {}
 ---@return string
 function ready_head:bytes(length) end
 
---- Parses header lines that end with CR LF. The names in the result are in lower case, and the values of a repeated name
---- are joined with ", ".
+--- Parses header lines that end with CR LF. The names in the result are in lower case, and the values of a repeated
+--- name are joined with ", ".
 ---@param bytes string
 ---@param first integer  the position of the first byte of the lines
 ---@param last integer  the position of the last byte of the lines

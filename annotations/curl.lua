@@ -27,8 +27,8 @@ function curl.wait(engines, seconds) end
 ---@return string? message
 function curl.check_proxy(url) end
 
---- Creates an alarm, for event loops without timers: a descriptor that becomes readable after the seconds that `alarm:set`
---- sets.
+--- Creates an alarm, for event loops without timers: a descriptor that becomes readable after the seconds that
+--- `alarm:set` sets.
 ---@return waba.Alarm|nil
 ---@return string? message  the system does not offer alarms, or has no more descriptors
 function curl.alarm() end

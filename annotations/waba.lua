@@ -658,8 +658,8 @@ local nginx = {}
 ---@field file string  required: the path of the database file of one inbox or one outbox. The process must be able to write to the file and to its directory. A new file has mode 600. A file that was removed or replaced is opened again at this path
 ---@field busy_timeout? number  the longest wait for the write lock of another process, in seconds. In nginx, `waba.run`, cqueues and copas, other coroutines run during the wait; default: 5
 
---- A business number and the credentials of its webhook. If the table has no credentials, the credentials of the receiver
---- are valid for the webhook.
+--- A business number and the credentials of its webhook. If the table has no credentials, the credentials of the
+--- receiver are valid for the webhook.
 ---@class waba.AddressOptions
 ---@field number string|integer  required: the number; on Cloud hosting the phone_number_id is possible too
 ---@field user? string|string[]  user, password, headers and secret have the same meaning as in `waba.receiver`
@@ -727,9 +727,9 @@ local nginx = {}
 ---@field tracking_events? fun(event: waba.Event, attempts: integer)
 ---@field user_id_update? fun(event: waba.Event, attempts: integer)
 
---- Handlers by name. All handlers that apply to an event are called, in this order: the handler of its type, the handler
---- of its kind, `any`. Each handler is called with the event and the number of attempts to handle the event. Any other
---- name in the table raises an error.
+--- Handlers by name. All handlers that apply to an event are called, in this order: the handler of its type, the
+--- handler of its kind, `any`. Each handler is called with the event and the number of attempts to handle the event.
+--- Any other name in the table raises an error.
 ---@class waba.Handlers : waba.AccountHandlers
 ---@field text? fun(event: waba.Event, attempts: integer)
 ---@field image? fun(event: waba.Event, attempts: integer)
@@ -819,8 +819,8 @@ function waba.check(message, hosting, mode, definition) end
 ---@return waba.ErrorRow|nil  nil for an unknown code
 function waba.explain(code, hosting) end
 
---- Cuts a long text into pieces that fit into messages: between paragraphs if possible, else between lines, sentences or
---- words. A visible character, and a URL that fits into one piece, are never cut. The blanks at a cut are removed.
+--- Cuts a long text into pieces that fit into messages: between paragraphs if possible, else between lines, sentences
+--- or words. A visible character, and a URL that fits into one piece, are never cut. The blanks at a cut are removed.
 ---@param text string
 ---@param options? waba.SplitOptions
 ---@return string[]|nil pieces  empty if the text has only blanks
@@ -873,8 +873,8 @@ function waba.sleep(seconds) end
 ---@return waba.Message
 function waba.text(content) end
 
---- An image: JPEG or PNG, at most 5 MB. The library does not check the file. The platform reports an invalid file later,
---- in a status.
+--- An image: JPEG or PNG, at most 5 MB. The library does not check the file. The platform reports an invalid file
+--- later, in a status.
 ---@param content waba.MediaContent
 ---@return waba.Message
 function waba.image(content) end
@@ -969,20 +969,22 @@ function waba.product_list(content) end
 ---@return waba.Message
 function waba.catalog(content) end
 
---- A message with a row of two to ten cards through which the customer can swipe. Each card has an image or a video, and
---- either a link or quick replies. All cards must have the same parts. Cloud hosting only. Outside the 24-hour window,
---- use the option `cards` of `waba.template`.
+--- A message with a row of two to ten cards through which the customer can swipe. Each card has an image or a video,
+--- and either a link or quick replies. All cards must have the same parts. Cloud hosting only. Outside the 24-hour
+--- window, use the option `cards` of `waba.template`.
 ---
 ---    waba.carousel { body = "Two rooms fit", cards = {
----      { header = waba.image { link = "https://…/a.jpg" }, body = "*Loft*", display_text = "Book", url = "https://…/a" },
----      { header = waba.image { link = "https://…/b.jpg" }, body = "*Studio*", display_text = "Book", url = "https://…/b" } } }
+---      { header = waba.image { link = "https://…/a.jpg" }, body = "*Loft*", display_text = "Book", url = "https://…/a"
+---      }, { header = waba.image { link = "https://…/b.jpg" }, body = "*Studio*", display_text = "Book", url =
+---      "https://…/b" } } }
 ---@param content { body: string, cards: { header: table, body: string?, display_text: string?, url: string?, buttons: { id: string, title: string }[]? }[] }
 ---  a card's body has at most 160 characters and at most two line breaks; either all cards have a body or none;
 ---  display_text and title have at most 20 characters
 ---@return waba.Message
 function waba.carousel(content) end
 
---- A message with a row of two to ten products of one catalogue through which the customer can swipe. Cloud hosting only.
+--- A message with a row of two to ten products of one catalogue through which the customer can swipe. Cloud hosting
+--- only.
 ---@param content { body: string, catalog_id: string, products: string[] }
 ---@return waba.Message
 function waba.product_carousel(content) end
@@ -1009,8 +1011,8 @@ function waba.location_request(content) end
 --- Requests an address from the customer (India). The reply has the kind "flow".
 ---@param content waba.InteractiveContent|{ country: string?, values: table?, saved_addresses: { id: string, value: table }[]?, validation_errors: table? }
 ---  country: "IN" by default; values: the first content of the fields name, phone_number, in_pin_code, house_number,
----  floor_number, tower_number, building_name, address, landmark_area, city, state; validation_errors: the error texts of
----  these fields, when an invalid address is requested again
+---  floor_number, tower_number, building_name, address, landmark_area, city, state; validation_errors: the error texts
+---  of these fields, when an invalid address is requested again
 ---@return waba.Message
 function waba.address(content) end
 
@@ -1075,8 +1077,9 @@ function waba.hsm(content) end
 ---@return waba.Error? err  a library is missing, or the emulator can't listen
 function emulator.start(settings) end
 
---- Starts to run the handlers of a receiver in this worker process. Without this function, `serve` starts the handlers at
---- the first request. A call in `init_worker_by_lua` handles the events of an earlier process before the first request.
+--- Starts to run the handlers of a receiver in this worker process. Without this function, `serve` starts the handlers
+--- at the first request. A call in `init_worker_by_lua` handles the events of an earlier process before the first
+--- request.
 ---@param receiver waba.Receiver
 ---@param options? waba.NginxOptions
 function nginx.start(receiver, options) end

@@ -1,5 +1,5 @@
--- Measures the cost of a bulk run for few and for many messages. The cost of each message and the memory must not depend on
--- the number of messages.
+-- Measures the cost of a bulk run for few and for many messages. The cost of each message and the memory must not
+-- depend on the number of messages.
 --
 --   make bench BENCH=bench/bulk.lua   (LUA=luajit …)
 --   lua5.4 bench/bulk.lua --quick     fewer rounds and messages (after: eval "$(make -s env)")

@@ -1,5 +1,5 @@
--- The bot of the guide to conversations on both hostings, as a program and in nginx, with each inbox. Customers hide, show
--- and change their number, windows end, and the bot is killed several times. The test compares the texts that the
+-- The bot of the guide to conversations on both hostings, as a program and in nginx, with each inbox. Customers hide,
+-- show and change their number, windows end, and the bot is killed several times. The test compares the texts that the
 -- customers have read.
 
 local nginx = require "spec.support.nginx"

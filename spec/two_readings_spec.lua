@@ -218,8 +218,8 @@ for hosting, check in pairs(CHECKS) do
       return fault == nil, fault
     end
 
-    -- Returns the rules for which the emulator's result is not the expected one: the name of each rule, and the emulator's
-    -- error. Rules of the envelope are ignored.
+    -- Returns the rules for which the emulator's result is not the expected one: the name of each rule, and the
+    -- emulator's error. Rules of the envelope are ignored.
     local function differing(side, expected, known)
       local found = {}
       for _, case in ipairs(rules.cases(hosting)) do

@@ -2,7 +2,8 @@
 --   make count                              makes clients; prints the bytes of Lua, the bytes of RSS and the
 --                                           microseconds of CPU of each
 --   work port url max                       replies to the events in a Redis, until it is killed
---   send url ca_file numbers in_flight each text [first]   each number sends the text; prints the microseconds of CPU of
+--   send url ca_file numbers in_flight each text [first]   each number sends the text; prints the microseconds of CPU
+--   of
 --                                           a message, the most descriptors and the KiB of growth of RSS. `first`: the
 --                                           first number sends the texts of all numbers
 

@@ -6,7 +6,8 @@ local function scalar(value)
   return type(value) .. ":" .. tostring(value)
 end
 
--- Appends the parts of the text to a list. Concatenation at each level would copy the text of a nested value many times.
+-- Appends the parts of the text to a list. Concatenation at each level would copy the text of a nested value many
+-- times.
 local function write(out, value)
   if type(value) ~= "table" then
     out[#out + 1] = scalar(value)

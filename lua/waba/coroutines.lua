@@ -11,7 +11,8 @@ local IS_PUC_51 = coroutines.IS_PUC_51
 -- For each inner coroutine: the coroutine that the event loop resumes; false: the main program.
 local owners = setmetatable({}, { __mode = "kv" })
 
---- Does the same as `coroutine.running`, but inside an inner coroutine returns the coroutine that the event loop resumes.
+--- Does the same as `coroutine.running`, but inside an inner coroutine returns the coroutine that the event loop
+--- resumes.
 ---@type fun(): thread|nil, boolean?
 coroutines.running = not IS_PUC_51 and coroutine.running or function()
   local thread = coroutine.running()
@@ -72,8 +73,8 @@ function coroutines.ensure(after, subject, fn, ...)
   return finish(after, subject, true, fn(...))
 end
 
---- Does the same as `ensure`, but calls `after` on every Lua if `fn` raises an error. As for `coroutines.pcall`, the caller
---- must check that the running code can yield.
+--- Does the same as `ensure`, but calls `after` on every Lua if `fn` raises an error. As for `coroutines.pcall`, the
+--- caller must check that the running code can yield.
 ---@type fun(after: fun(subject: any, ok: boolean, ...: any), subject: any, fn: function, ...: any): ...: any
 function coroutines.always(after, subject, fn, ...)
   return finish(after, subject, coroutines.pcall(fn, ...))

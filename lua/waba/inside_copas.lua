@@ -25,7 +25,8 @@ local function watch(copas)
   end
 end
 
--- Returns whether the main program runs a function in RESUMING; nil if this Lua can't read the stack of the main program.
+-- Returns whether the main program runs a function in RESUMING; nil if this Lua can't read the stack of the main
+-- program.
 local function resumes_in_main(copas)
   local registry = type(debug) == "table" and debug.getregistry and debug.getregistry()
   local main = registry and registry[1] -- the main thread, in Lua 5.2 and newer

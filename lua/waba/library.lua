@@ -2,8 +2,8 @@
 
 local library = {}
 
--- Debian's folders of libraries in Lua. Debian installs some libraries only for older versions of Lua. OpenResty does not
--- search Debian's folders.
+-- Debian's folders of libraries in Lua. Debian installs some libraries only for older versions of Lua. OpenResty does
+-- not search Debian's folders.
 local OLDER = "/usr/share/lua/5.1/?.lua;/usr/share/lua/5.1/?/init.lua"
 if _VERSION ~= "Lua 5.1" then
   OLDER = "/usr/share/lua/5.3/?.lua;/usr/share/lua/5.3/?/init.lua;" .. OLDER

@@ -1,5 +1,5 @@
--- Determines whether the code runs inside nginx, which event loop runs it, and whether the running coroutine can wait. The
--- functions `can_wait…` return true, or nil and the reason why the calling code can't wait.
+-- Determines whether the code runs inside nginx, which event loop runs it, and whether the running coroutine can wait.
+-- The functions `can_wait…` return true, or nil and the reason why the calling code can't wait.
 
 local core = require "waba.core"
 local coroutines = require "waba.coroutines"
@@ -18,7 +18,8 @@ end
 local NOT_HERE = "a coroutine cannot wait inside a function that C code calls, such as the callback of string.gsub or "
   .. "table.sort, and in Lua 5.1 also pcall, an iterator of for or a metamethod: make this call outside of it"
 
--- For each phase of nginx that was used: whether code in the phase can wait. The phases differ between versions of nginx.
+-- For each phase of nginx that was used: whether code in the phase can wait. The phases differ between versions of
+-- nginx.
 local can_phase_wait = {}
 
 function runtime.can_wait_in_nginx()
@@ -60,7 +61,8 @@ function runtime.run_periodic(seconds)
   return seconds
 end
 
---- The adapter for code outside of any event loop. The adapter waits in small steps, so that Ctrl-C takes effect at once.
+--- The adapter for code outside of any event loop. The adapter waits in small steps, so that Ctrl-C takes effect at
+--- once.
 ---@type waba.Loop
 local blocking = { name = "blocking" }
 
@@ -193,8 +195,8 @@ local function is_inside_luv()
   return thread ~= nil and not is_main
 end
 
---- Does the same as `detect_name`, but can also return "nginx" and "luv". Raises an error if the loop can't be determined
---- and `named` is nil.
+--- Does the same as `detect_name`, but can also return "nginx" and "luv". Raises an error if the loop can't be
+--- determined and `named` is nil.
 ---@param named? string  the loop of a client; returned if the loop can't be determined
 function runtime.loop_name(named)
   if runtime.is_nginx() then return "nginx" end

@@ -19,14 +19,14 @@ local schema = {}
 ---        loads the rule
 ---@field refused table<string, string>  error texts for fields that are not allowed beside the content
 ---@field direct_send? { types: table<string, true>, categories: table<string, table<string, waba.Rule>>, unsupported: string }
----  for the option `category`: the types that may have a category, the fields allowed beside each category, and the error
----  text for other types
+---  for the option `category`: the types that may have a category, the fields allowed beside each category, and the
+---  error text for other types
 
 -- Added to the error text if the message has metatables.
 local HIDDEN = " (a field that only the __index of a metatable returns is not sent)"
 
---- Creates the error object of a waba.RuleError. `is_copy`, the second result of `core.plain`, is true if the message had
---- metatables.
+--- Creates the error object of a waba.RuleError. `is_copy`, the second result of `core.plain`, is true if the message
+--- had metatables.
 function schema.to_error(err, is_copy)
   local path = err.path:gsub("^%.", "")
   local message = err.is_complete and err.message or path .. " " .. err.message
@@ -103,8 +103,8 @@ end
 
 local compiled = {} -- checks by hosting, mode and message type
 
---- Returns the checks of a hosting's messages by type. A rule is compiled into a check at the first use of the check. The check of an unknown type, or
---- of nil, returns an error.
+--- Returns the checks of a hosting's messages by type. A rule is compiled into a check at the first use of the check.
+--- The check of an unknown type, or of nil, returns an error.
 ---@param hosting waba.Hosting
 ---@param mode true|"documented"
 ---@return table<any, fun(message: table): waba.RuleError?>
@@ -127,9 +127,9 @@ function schema.checks(hosting, mode)
   return by_mode[mode]
 end
 
---- Checks a message before it is sent. Only the platform knows whether a media file is acceptable, and whether a template,
---- a language, a catalogue or a media id exists. Only the platform knows whether parameters fit a template, and whether
---- the 24-hour window is open. The platform reports these errors in the response or in a status.
+--- Checks a message before it is sent. Only the platform knows whether a media file is acceptable, and whether a
+--- template, a language, a catalogue or a media id exists. Only the platform knows whether parameters fit a template,
+--- and whether the 24-hour window is open. The platform reports these errors in the response or in a status.
 ---@param message waba.Message  the result of a builder such as `waba.text`
 ---@param hosting waba.Hosting  "on_premise" or "cloud"
 ---@param mode? true|"documented"  true (the default): all rules; "documented": only the rules that the platform documents

@@ -1,4 +1,5 @@
--- The keys by which inboxes recognise duplicates, and the conversations in which events are handled one after the other.
+-- The keys by which inboxes recognise duplicates, and the conversations in which events are handled one after the
+-- other.
 
 local keys = require "waba.inbox.keys"
 

@@ -13,7 +13,8 @@
 -- The result has these fields:
 --   response, failure or raised        what `send` of the transport returned or raised
 --   received                           the bytes that the sink got
---   progress                           the arguments of the last call of the progress function; its field `monotonic` is
+--   progress                           the arguments of the last call of the progress function; its field `monotonic`
+--   is
 --                                      true if no number decreased
 --   slept                              seconds
 

@@ -1,5 +1,5 @@
--- A server that responds to every Redis command in the same way and keeps its connections open. Arguments: the path of the
--- socket, the response without its last line end.
+-- A server that responds to every Redis command in the same way and keeps its connections open. Arguments: the path of
+-- the socket, the response without its last line end.
 
 local unix = require "socket.unix"
 

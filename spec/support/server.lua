@@ -1,5 +1,5 @@
--- A scripted HTTP server in a process of its own, so that a blocking client can use it too. The script has the responses for
--- each path. The server records the requests, and ends with the process that started it.
+-- A scripted HTTP server in a process of its own, so that a blocking client can use it too. The script has the
+-- responses for each path. The server records the requests, and ends with the process that started it.
 --
 --   local server = require "spec.support.server"
 --   local gateway = server.start {
@@ -44,8 +44,8 @@
 --   drop = "head" | "request"   closes the connection without a response: after the head, or after the whole request
 --   reset = "head" | "request"  like `drop`, with a TCP reset; with `raw` the reset follows the raw bytes
 --   refuse = code          HTTP/2: sends RST_STREAM with this error code instead of a response
---   goaway = last          HTTP/2: sends GOAWAY with this last stream (0: none was processed), then closes the connection
---   goaway = "at"          HTTP/2: sends GOAWAY with the stream of this request, then closes the connection
+--   goaway = last          HTTP/2: sends GOAWAY with this last stream (0: none was processed), then closes the
+--   connection goaway = "at"          HTTP/2: sends GOAWAY with the stream of this request, then closes the connection
 --   goaway = "below"       HTTP/2: sends GOAWAY with the stream before this request's; earlier streams get responses
 --   bye = true             closes the connection after the response, without the header "Connection: close"
 

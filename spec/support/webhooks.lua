@@ -158,9 +158,9 @@ local STATUSES = {
     event = { status = "teleported" } },
 }
 
---- Returns the webhooks that both hostings can send: `name`, `on_premise` and `cloud` (bodies), `event` (fields that the
---- event must have), `system` (members that its `system` must have), `absent` (fields), `code` and `kind` of its first
---- error.
+--- Returns the webhooks that both hostings can send: `name`, `on_premise` and `cloud` (bodies), `event` (fields that
+--- the event must have), `system` (members that its `system` must have), `absent` (fields), `code` and `kind` of its
+--- first error.
 function webhooks.rows()
   local rows = {}
   local function add(row, part, wrap, fields)

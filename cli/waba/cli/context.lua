@@ -134,8 +134,8 @@ function Context:fail(err)
   return code
 end
 
--- Creates an error of wrong use from a text such as "file:88: client.media:delete: the id must be a string"; returns nil for
--- other errors.
+-- Creates an error of wrong use from a text such as "file:88: client.media:delete: the id must be a string"; returns
+-- nil for other errors.
 local function misuse(text)
   local message = text:match "^[^\n]-:%d+: client[%w_.:]*: (.+)$" or text:match "^[^\n]-:%d+: waba%.[%w_.:]*: (.+)$"
   return message and { wrong_use = true, message = message }
@@ -150,8 +150,8 @@ local function absence(text)
   return text:match "^[^\n]-:%d+: (.+)$" or text
 end
 
--- The message handler for `xpcall`. An invalid argument of a library function counts as wrong use. An unexpected error gets
--- a traceback.
+-- The message handler for `xpcall`. An invalid argument of a library function counts as wrong use. An unexpected error
+-- gets a traceback.
 function context.message_handler(raised)
   if type(raised) == "table" then return raised end
   local text = tostring(raised)

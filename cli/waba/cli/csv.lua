@@ -1,13 +1,13 @@
--- Reads comma-separated values (RFC 4180) row by row. The reader also accepts what spreadsheets write: a byte order mark,
--- a first line `sep=;`, and `="0151"` for a text of digits. Without a `sep` line, the separator is the most frequent
--- character of comma, semicolon and tab in the first line.
+-- Reads comma-separated values (RFC 4180) row by row. The reader also accepts what spreadsheets write: a byte order
+-- mark, a first line `sep=;`, and `="0151"` for a text of digits. Without a `sep` line, the separator is the most
+-- frequent character of comma, semicolon and tab in the first line.
 
 local core = require "waba.core"
 
 local csv = {}
 
--- Reads a quoted field, which may contain line ends. `position` is the position after the opening quote. Returns the field,
--- the line with the closing quote, and the position after the closing quote.
+-- Reads a quoted field, which may contain line ends. `position` is the position after the opening quote. Returns the
+-- field, the line with the closing quote, and the position after the closing quote.
 local function quoted_field(line, position, next_line)
   local parts = {}
   while true do
@@ -91,8 +91,8 @@ end
 ---@param lines fun(): string|nil
 ---@return string[]|nil names  the names of the columns; nil if they can't be read
 ---@return string|fun(): table<string, string>|nil|false, integer|string next_row  an error message if `names` is nil,
----        else an iterator. The iterator returns a row, by the names of the columns, and the number of the row's first line.
----        After an invalid row, the iterator returns false and an error message
+---        else an iterator. The iterator returns a row, by the names of the columns, and the number of the row's first
+---        line. After an invalid row, the iterator returns false and an error message
 function csv.rows(lines)
   local number = 0
   local function next_line()

@@ -1,4 +1,5 @@
--- The kinds of events that `waba trigger` posts, by the names of handlers or of account webhooks (cloud.md, section 4.9).
+-- The kinds of events that `waba trigger` posts, by the names of handlers or of account webhooks (cloud.md, section
+-- 4.9).
 
 local waba = require "waba"
 

@@ -107,8 +107,8 @@ local function joined(list)
   return table.concat(texts, " ")
 end
 
--- Describes the message of every row: the template, the language, and the columns of the parameters. Two runs with equal
--- descriptions send the same message.
+-- Describes the message of every row: the template, the language, and the columns of the parameters. Two runs with
+-- equal descriptions send the same message.
 function MailMerge:description()
   local args, columns = self.args, self.columns
   local parts = { "template " .. args.template, "language " .. args.language }

@@ -1,4 +1,5 @@
--- The message types on the command line: the arguments and options of each type, and the function that builds the message.
+-- The message types on the command line: the arguments and options of each type, and the function that builds the
+-- message.
 
 local cloud_types = require "waba.cli.cloud_message_types"
 local definition = require "waba.message.definition"

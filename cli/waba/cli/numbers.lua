@@ -1,4 +1,5 @@
--- Functions for argparse that convert the value of an option to a number; nil and an error message for an invalid value.
+-- Functions for argparse that convert the value of an option to a number; nil and an error message for an invalid
+-- value.
 
 local numbers = {}
 

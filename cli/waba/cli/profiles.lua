@@ -84,7 +84,8 @@ function profiles.read(ctx, name)
   return settings, path
 end
 
--- Returns the sorted names of all profiles. The file `key` is no profile: it has the API key for commands without --profile.
+-- Returns the sorted names of all profiles. The file `key` is no profile: it has the API key for commands without
+-- --profile.
 function profiles.list()
   local quoted = "'" .. profiles.folder():gsub("'", "'\\''") .. "'"
   local pipe = io.popen(("cd %s 2>/dev/null && find -L . -maxdepth 1 -type f 2>/dev/null | sort"):format(quoted))

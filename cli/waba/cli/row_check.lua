@@ -9,8 +9,8 @@ local waba = require "waba"
 
 local row_check = {}
 
--- Checks the recipient, the message and the key of a row. Returns an error message and the invalid column, or nil, nil and
--- the key. `seen` has the line number of each key in earlier rows.
+-- Checks the recipient, the message and the key of a row. Returns an error message and the invalid column, or nil, nil
+-- and the key. `seen` has the line number of each key in earlier rows.
 local function error_of(merge, row, message, hosting, seen, definition_of)
   local read = hosting == "cloud" and recipient.read or recipient.normalize
   local address, err = read(row[merge.columns.to])

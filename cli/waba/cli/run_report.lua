@@ -129,8 +129,8 @@ local function amount(value)
   return (("%.3g"):format(value):gsub("e%+0*", "e"))
 end
 
--- Draws a chart over time. Each line of the chart is { class, value, default }: `value` is a function that returns the value
--- at a point, and `default` is the value at a point without a value.
+-- Draws a chart over time. Each line of the chart is { class, value, default }: `value` is a function that returns the
+-- value at a point, and `default` is the value at a point without a value.
 local function chart(self, title, unit, lines)
   local count, most = 1, 0
   for index, point in pairs(self.points) do

@@ -6,7 +6,8 @@ local output = require "waba.cli.output"
 local Screen = {}
 Screen.__index = Screen
 
--- Control sequences of xterm. ENTER selects the alternate screen, and hides the cursor; LEAVE selects the normal screen.
+-- Control sequences of xterm. ENTER selects the alternate screen, and hides the cursor; LEAVE selects the normal
+-- screen.
 local ENTER, LEAVE = "\27[?1049h\27[?25l\27[?7l", "\27[?7h\27[?25h\27[?1049l"
 local HOME, CLEAR_LINE, CLEAR_BELOW = "\27[H", "\27[2K", "\r\n\27[J"
 

@@ -1,4 +1,5 @@
--- Converts one line of a log to Cloud hosting. A line has the body of a message, or a request with method, path and body.
+-- Converts one line of a log to Cloud hosting. A line has the body of a message, or a request with method, path and
+-- body.
 
 local core = require "waba.core"
 local errors = require "waba.errors"

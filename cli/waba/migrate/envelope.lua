@@ -6,8 +6,8 @@ local null = core.null
 
 local envelope = {}
 
--- For each field of a body except the type and the content, a function that moves the value of the field into the parts.
--- If the value is invalid, the function returns the reason.
+-- For each field of a body except the type and the content, a function that moves the value of the field into the
+-- parts. If the value is invalid, the function returns the reason.
 local move = {}
 
 function move.to() end

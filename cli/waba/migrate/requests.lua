@@ -11,9 +11,10 @@ local requests = {}
 
 local OLD_MEDIA = "files stored by On-Premise hosting must be uploaded again"
 
--- The differences between the endpoints of both hostings, by the name of the On-Premise endpoint. `to` is the name of the
--- Cloud endpoint, if the name differs. `change` is the description for the report. `query` and `body` create the Cloud query
--- and the Cloud body from the values in the On-Premise path and the On-Premise body. `check` checks the Cloud body.
+-- The differences between the endpoints of both hostings, by the name of the On-Premise endpoint. `to` is the name of
+-- the Cloud endpoint, if the name differs. `change` is the description for the report. `query` and `body` create the
+-- Cloud query and the Cloud body from the values in the On-Premise path and the On-Premise body. `check` checks the
+-- Cloud body.
 local known = {
   mark_read = {
     change = "the id moves into the body; ids from before the move are unknown on Cloud hosting",
@@ -73,7 +74,8 @@ local known = {
   set_photo = { change = "takes the handle of a file uploaded with POST /uploads instead of the file's bytes" },
 }
 
--- Beginnings of On-Premise paths without a counterpart, each with the reason. For a path, the first matching row is used.
+-- Beginnings of On-Premise paths without a counterpart, each with the reason. For a path, the first matching row is
+-- used.
 local GONE = {
   { "/v1/settings/application/media", "there are no media providers: make links public, or upload the files" },
   { "/v1/settings/application", "the client has no settings; set the webhook with POST /v1/configs/webhook" },

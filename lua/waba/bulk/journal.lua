@@ -96,8 +96,8 @@ local function read_line(self, line)
     self.uses = line:match("^" .. HEADER .. "(%l+)$")
     return self.uses == "positions" or self.uses == "keys"
   end
-  -- After a power failure, zeros may replace lines that were not yet on the disk. Only lines with results can be missing,
-  -- because a line "begun" is on the disk before its message is sent.
+  -- After a power failure, zeros may replace lines that were not yet on the disk. Only lines with results can be
+  -- missing, because a line "begun" is on the disk before its message is sent.
   if line:find("\0", 1, true) then return true end
   local word, rest = line:match "^(%l+) (.+)$"
   if word == "opened" then
@@ -170,8 +170,8 @@ function journal.last_section(path, campaign)
   return self.last_campaign and self.sections[self.last_campaign] or nil, campaign and self.sections[campaign]
 end
 
---- Opens a journal and reads the results of earlier runs. Creates a missing file. No other run can open the journal until
---- the journal is closed.
+--- Opens a journal and reads the results of earlier runs. Creates a missing file. No other run can open the journal
+--- until the journal is closed.
 ---@return waba.BulkJournal|nil
 ---@return waba.Error? err  kind "invalid", path "journal"
 function journal.open(path, campaign)
@@ -264,8 +264,8 @@ local function record(self, line)
   self.unsaved, self.heading = append(self, text) and "" or text, nil
 end
 
---- Writes a result: `state` is "sent", "failed" or "maybe", and `detail` the end of the line. The line reaches the disk with
---- the next batch, or when the journal is closed.
+--- Writes a result: `state` is "sent", "failed" or "maybe", and `detail` the end of the line. The line reaches the disk
+--- with the next batch, or when the journal is closed.
 function Journal:result(item, state, detail)
   record(self, ("%s %s %s\n"):format(state, escape(item.text), state == "sent" and escape(detail) or detail))
 end

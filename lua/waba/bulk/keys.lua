@@ -1,5 +1,5 @@
--- The state of each key of a bulk run. Keys that are consecutive whole numbers need three bits each, about a megabyte for
--- two million keys. A key of any other form needs an entry in a table.
+-- The state of each key of a bulk run. Keys that are consecutive whole numbers need three bits each, about a megabyte
+-- for two million keys. A key of any other form needs an entry in a table.
 
 local floor = math.floor
 

@@ -28,8 +28,8 @@ local LARGEST_BATCH, BATCH_TIME = 64, 0.25
 local CATCH_UP = 0.1 -- after a delay, the run may send at once what the rate allows in this number of seconds
 local NOW = 0.001 -- the shortest sleep in seconds
 
--- Returns the token bucket for the option `rate`. The bucket begins with one token, so that the run does not begin with a
--- burst.
+-- Returns the token bucket for the option `rate`. The bucket begins with one token, so that the run does not begin with
+-- a burst.
 local function bucket_of(rate, now)
   local burst = max(1, math.floor(rate * CATCH_UP))
   local bucket = buckets.new { rate = rate, burst = burst }
@@ -99,8 +99,8 @@ function Run:notify(item, sent, err)
   if not ok then self:fail(raised) end
 end
 
---- Counts a result, writes the result to the journal, and calls `on_result`. For an uncertain result, `on_result` is called
---- first. After a crash between the call and the writing, the next run calls `on_result` again.
+--- Counts a result, writes the result to the journal, and calls `on_result`. For an uncertain result, `on_result` is
+--- called first. After a crash between the call and the writing, the next run calls `on_result` again.
 function Run:settle(item, sent, err)
   local outcome = sent and "sent" or err.maybe_sent and "maybe_sent" or "failed"
   item.is_settled = true

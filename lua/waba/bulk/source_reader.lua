@@ -22,7 +22,8 @@ local function invalid(run, message, key)
   end
 end
 
--- Returns the next item of the source; nil if the source has ended, has raised an error, or has returned invalid values.
+-- Returns the next item of the source; nil if the source has ended, has raised an error, or has returned invalid
+-- values.
 local function next_item(run)
   local ok, to, message, key = pcall(run.source)
   if not ok then
@@ -123,8 +124,8 @@ function source_reader.check(run, item)
   return is_allowed, err
 end
 
---- Reports, at the end of the source, the messages with an uncertain result that the source has not returned. The reports
---- have no recipient, because the journal contains no recipients.
+--- Reports, at the end of the source, the messages with an uncertain result that the source has not returned. The
+--- reports have no recipient, because the journal contains no recipients.
 function source_reader.report_uncertain(run)
   if run.options.retry_maybe_sent then return end
   local left = {}

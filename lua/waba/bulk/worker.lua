@@ -1,5 +1,5 @@
--- The workers of a bulk run. Each worker sends messages one after the other, until no message is ready. With a journal, a
--- worker waits before each request until the owner of the run (run.lua) has written the message to the journal.
+-- The workers of a bulk run. Each worker sends messages one after the other, until no message is ready. With a journal,
+-- a worker waits before each request until the owner of the run (run.lua) has written the message to the journal.
 
 local core = require "waba.core"
 local coroutines = require "waba.coroutines"
@@ -15,8 +15,8 @@ local workers = {}
 -- While a worker waits for the journal: the seconds between two checks whether the run has ended.
 local BEAT = 0.25
 
--- Returns the error of a message for which `send` has raised an error. With a journal, the request was certainly not sent
--- if there is no line "begun".
+-- Returns the error of a message for which `send` has raised an error. With a journal, the request was certainly not
+-- sent if there is no line "begun".
 local function raised_error(run, item, raised)
   item.waiter = nil
   return errors.new {
@@ -68,8 +68,8 @@ local function options_of(run, worker)
   return worker.options
 end
 
--- Returns whether the item must not be sent, because its recipient wants no marketing messages, or because the receiver's
--- store can't be read. Reports the reason.
+-- Returns whether the item must not be sent, because its recipient wants no marketing messages, or because the
+-- receiver's store can't be read. Reports the reason.
 local function is_suppressed(run, item)
   local is_allowed, err = source_reader.check(run, item)
   if is_allowed then return false end
@@ -142,8 +142,8 @@ function workers.start(run)
   end
 end
 
---- Removes the workers whose coroutine the event loop has ended. Reports an uncertain result for a message that may have
---- been sent, and puts other messages back into the queue.
+--- Removes the workers whose coroutine the event loop has ended. Reports an uncertain result for a message that may
+--- have been sent, and puts other messages back into the queue.
 function workers.reap_dead(run)
   for worker in pairs(run.workers) do
     if worker.thread and coroutines.is_dead(worker.thread) then

@@ -23,8 +23,8 @@ end
 
 -- Numbers -----------------------------------------------------------------------------------------
 
--- Returns the phone number of `subject`, which is an event or an outbox entry. If the phone number is unknown, the field
--- `number` has the phone_number_id.
+-- Returns the phone number of `subject`, which is an event or an outbox entry. If the phone number is unknown, the
+-- field `number` has the phone_number_id.
 local function digits_of(subject)
   return subject.number ~= subject.phone_number_id and subject.number or nil
 end
@@ -64,8 +64,8 @@ end
 -- Kinds of errors that are not temporary. After these errors the request for the phone number is not sent again.
 local FINAL = { api = true, blocked = true, invalid = true, not_found = true, protocol = true }
 
--- Requests the phone number of a client from the gateway. Returns nil after an error of the kinds in FINAL. Raises other
--- errors.
+-- Requests the phone number of a client from the gateway. Returns nil after an error of the kinds in FINAL. Raises
+-- other errors.
 local function request_number(client, known)
   if known.is_unknown or not is_callable(client.phone_number) then return nil end
   local number, err = client:phone_number()
@@ -175,8 +175,8 @@ local function find_in_pool(pool, what)
   end
 end
 
---- Makes a function that finds the client of an event or an outbox entry. The function returns the client, or nil and an
---- error. If the client is from `waba.clients`, the function also returns a function that must be called when the
+--- Makes a function that finds the client of an event or an outbox entry. The function returns the client, or nil and
+--- an error. If the client is from `waba.clients`, the function also returns a function that must be called when the
 --- client is no longer needed. The function may wait, and raises temporary errors. `what` is the name in error texts,
 --- such as "waba.receiver". Raises an error for an invalid option.
 function of_number.finder(option, what)

@@ -104,8 +104,8 @@ local post = sending.post
 
 local send_now
 
--- Option check_contact: if `err` reports an unknown phone number, checks the contact, and sends the message to the wa_id
--- in the result. Returns other errors unchanged.
+-- Option check_contact: if `err` reports an unknown phone number, checks the contact, and sends the message to the
+-- wa_id in the result. Returns other errors unchanged.
 local function check_and_send(self, address, message, options, slot, err)
   local is_unknown = err.kind == "recipient" and err.code == self.hosting.unknown_contact
   if not (is_unknown and options and options.check_contact) then return nil, err end

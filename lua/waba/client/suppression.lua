@@ -16,9 +16,9 @@ local function is_for_marketing(client, message)
   return definition ~= nil and type(definition.category) == "string" and definition.category:upper() == "MARKETING"
 end
 
---- Returns true if a message may be sent. Returns nil and an error of kind "blocked" if the recipient wants no marketing
---- messages, or an error of another kind if the store can't be read. The default of `is_marketing` is the category in
---- the template's definition. The default of `number` is the client's phone number.
+--- Returns true if a message may be sent. Returns nil and an error of kind "blocked" if the recipient wants no
+--- marketing messages, or an error of another kind if the store can't be read. The default of `is_marketing` is the
+--- category in the template's definition. The default of `number` is the client's phone number.
 function suppression.check(receiver, client, to, message, is_marketing, number)
   if type(message) ~= "table" or message.type ~= "template" or type(message.template) ~= "table" then return true end
   if is_marketing == nil then is_marketing = is_for_marketing(client, message) end

@@ -8,9 +8,9 @@ local printable = require "waba.printable"
 
 local clock = core.clock
 
---- An event that is reported for a call. A call has these events, in this order: `start`; for each attempt `attempt`, and
---- `retry` if another attempt follows; `finish`. If the event loop ends the coroutine of the call, `finish` is reported
---- with the kind "cancelled" when the client is used next, or closed.
+--- An event that is reported for a call. A call has these events, in this order: `start`; for each attempt `attempt`,
+--- and `retry` if another attempt follows; `finish`. If the event loop ends the coroutine of the call, `finish` is
+--- reported with the kind "cancelled" when the client is used next, or closed.
 ---@class waba.CallEvent
 ---@field type "start"|"attempt"|"retry"|"finish"
 ---@field call integer  the number of the call among the calls of the client, from 1 on
@@ -134,8 +134,8 @@ function Observation:retry(err, delay)
   report(self, "retry", add_result({ time = now, attempt = self.attempts, delay = delay }, nil, err))
 end
 
---- Reports that the call has ended. `coroutines.ensure` calls this method; `ok` is false if `Delivery:call` has raised an
---- error.
+--- Reports that the call has ended. `coroutines.ensure` calls this method; `ok` is false if `Delivery:call` has raised
+--- an error.
 function Observation:finish(ok, response, err)
   local open = self.observer.open
   if not open[self] then return end

@@ -1,6 +1,6 @@
 -- Sends the messages to one recipient in order. Each message waits until the previous message was accepted, or, if the
--- option `ordered` names a source of statuses, until the previous message was delivered. The timeout of a message limits
--- how long the next message waits.
+-- option `ordered` names a source of statuses, until the previous message was delivered. The timeout of a message
+-- limits how long the next message waits.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -116,8 +116,8 @@ end
 local Slot = {}
 Slot.__index = Slot
 
---- Returns the slot of a message to the recipient `to`. `Slot:wait` waits until the message may be sent. A call may exceed
---- its deadline by `spare` seconds.
+--- Returns the slot of a message to the recipient `to`. `Slot:wait` waits until the message may be sent. A call may
+--- exceed its deadline by `spare` seconds.
 function Ordering:slot(to, ordered, spare)
   local slot = setmetatable({ ordering = self, to = to, spare = spare + GRACE, awaits = false }, Slot)
   if type(ordered) == "table" then

@@ -1,6 +1,6 @@
--- The queue of the calls that wait for one limiter (a token bucket, or a conversation). Only the first call of the queue
--- checks the limiter. The other calls are suspended; each call that leaves the queue wakes the next call. Bulk calls
--- wait in a second list, and get a slot only while the first list is empty.
+-- The queue of the calls that wait for one limiter (a token bucket, or a conversation). Only the first call of the
+-- queue checks the limiter. The other calls are suspended; each call that leaves the queue wakes the next call. Bulk
+-- calls wait in a second list, and get a slot only while the first list is empty.
 
 local core = require "waba.core"
 local waiters = require "waba.transport.waiter"

@@ -1,6 +1,6 @@
--- Creates events (event.lua) from the platform's messages, statuses, errors and account changes. Both hostings write the
--- same objects into different envelopes, which hosting/cloud/webhook.lua and hosting/on_premise/webhook.lua read. Never
--- fails: a value of an invalid type is only in the field `raw` of its event.
+-- Creates events (event.lua) from the platform's messages, statuses, errors and account changes. Both hostings write
+-- the same objects into different envelopes, which hosting/cloud/webhook.lua and hosting/on_premise/webhook.lua read.
+-- Never fails: a value of an invalid type is only in the field `raw` of its event.
 
 local callback_data = require "waba.hosting.callback_data"
 local content = require "waba.hosting.message_content"

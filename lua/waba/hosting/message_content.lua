@@ -86,7 +86,8 @@ function content.text(_, value)
   return text(value)
 end
 
--- Creates a reader that sets the event's field `name`. `text_field` is the field with the text that a person would read.
+-- Creates a reader that sets the event's field `name`. `text_field` is the field with the text that a person would
+-- read.
 local function field_reader(name, fields, text_field)
   return function(event, value)
     local read = shaped(value, fields)

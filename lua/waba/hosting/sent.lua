@@ -20,8 +20,8 @@ local SUMMARY = {} -- a key in tables that `sent.summary` has made
 
 local pick -- made at the first use
 
---- Picks the known fields from a 2xx body of the usual form, for `sent.read`. Returns nil if the body has another form and
---- must be decoded.
+--- Picks the known fields from a 2xx body of the usual form, for `sent.read`. Returns nil if the body has another form
+--- and must be decoded.
 function sent.summary(body)
   pick = pick or core.picker("messages.id", "messages.message_status", "messages.group_id", "contacts.wa_id",
     "contacts.input", "contacts.user_id", "meta", "messaging_product")

@@ -65,7 +65,8 @@ end
 -- For some converters, the type of values that the converter does not change.
 local UNCHANGED = { [text] = "string", [flag] = "boolean", [number] = "number" }
 
--- Returns the new values of the members that a conversion changes, with `null` for nil. Returns nil if no member changes.
+-- Returns the new values of the members that a conversion changes, with `null` for nil. Returns nil if no member
+-- changes.
 local function changes_of(value, converters, otherwise)
   local changes
   for name, member in next, value do
@@ -153,8 +154,8 @@ end
 
 local NO_ITEMS = {}
 
--- Returns a value as a list, which the caller must not change: null becomes an empty list, and an object becomes the only
--- element.
+-- Returns a value as a list, which the caller must not change: null becomes an empty list, and an object becomes the
+-- only element.
 local function items(value)
   if type(value) == "table" then return (value[1] ~= nil or next(value) == nil) and value or { value } end
   if value == nil or value == null then return NO_ITEMS end

@@ -126,8 +126,8 @@ function Connection:receive(most)
   return bytes
 end
 
---- Takes the bytes up to and including `mark`, and returns the bytes before the mark. If more than `most` bytes would be
---- taken, returns nil and "too long".
+--- Takes the bytes up to and including `mark`, and returns the bytes before the mark. If more than `most` bytes would
+--- be taken, returns nil and "too long".
 function Connection:receive_until(mark, most)
   local looked = 0 -- the number of bytes in the buffer in which no mark begins
   while true do
@@ -168,8 +168,8 @@ function Connection:start_tls(context)
   return complete(self, "starttls", context, 0)
 end
 
---- Ends sending, then reads and discards up to `most` bytes. Closing a socket with unread bytes would reset the connection,
---- and the peer might lose the response.
+--- Ends sending, then reads and discards up to `most` bytes. Closing a socket with unread bytes would reset the
+--- connection, and the peer might lose the response.
 function Connection:linger(most)
   self:take()
   if not self.socket:shutdown "w" then return end

@@ -72,8 +72,8 @@ local function lists(value, wanted)
   return false
 end
 
--- Determines where the body ends (RFC 9112, 6.3). Returns the status of an error if the end is ambiguous, because a proxy
--- in front of this server might find another end (request smuggling).
+-- Determines where the body ends (RFC 9112, 6.3). Returns the status of an error if the end is ambiguous, because a
+-- proxy in front of this server might find another end (request smuggling).
 local function find_body(self)
   local coding, length = self.headers["transfer-encoding"], self.headers["content-length"]
   if coding ~= nil then

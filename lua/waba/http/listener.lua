@@ -1,5 +1,5 @@
--- Listens on an address, and serves HTTP/1.1 with or without TLS, over cqueues. Each connection has a coroutine of its own,
--- so that an error in one connection does not affect another. The webhook server and the emulator use this module.
+-- Listens on an address, and serves HTTP/1.1 with or without TLS, over cqueues. Each connection has a coroutine of its
+-- own, so that an error in one connection does not affect another. The webhook server and the emulator use this module.
 
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"

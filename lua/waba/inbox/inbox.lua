@@ -121,8 +121,8 @@ function Inbox:take(n, lease)
   return events, not events and err or nil
 end
 
--- Returns the `waba.StoreChange` with which an event is acknowledged. A change with records needs a valid lease, because
--- another worker that takes the event writes records of its own.
+-- Returns the `waba.StoreChange` with which an event is acknowledged. A change with records needs a valid lease,
+-- because another worker that takes the event writes records of its own.
 local function ending_of(self, event, is_done)
   local records, lease = self.records[event], lease_of(self, event)
   local is_always = is_done and not records and not lease.following

@@ -31,8 +31,8 @@ definition.BUTTONS = {
 
 local HEADERS, BUTTONS = definition.HEADERS, definition.BUTTONS
 
--- The largest numbers of characters (cloud.md, sections 2.18 and A). `body_alone`: a body without other components. `code`:
--- the code of an authentication template.
+-- The largest numbers of characters (cloud.md, sections 2.18 and A). `body_alone`: a body without other components.
+-- `code`: the code of an authentication template.
 local MOST = { header = 60, body = 1024, body_alone = 32768, url = 2000, code = 15 }
 
 -- Returns the position of a placeholder such as {{1}}; nil for a name, and for a number that is too large to check.
@@ -95,7 +95,8 @@ local function length_of(text)
   return #text:gsub("[\128-\191]", "")
 end
 
--- Reports a value that is neither a text nor the result of waba.currency or waba.date_time. filling.lua reports booleans.
+-- Reports a value that is neither a text nor the result of waba.currency or waba.date_time. filling.lua reports
+-- booleans.
 local function check_kind(found, path, name, parameter)
   local kind, of_text = parameter.type, type(parameter.text)
   if type(kind) == "string" and (kind ~= "text" or of_text == "string" or of_text == "boolean") then return end

@@ -15,7 +15,8 @@ local RESERVED = {
   header = true, buttons = true, cards = true, limited_time_offer = true, tap_target_configuration = true,
 }
 
--- Returns true for a header such as `{ image = {…} }` or `waba.image {…}`, and false for its content `{ link = … }` alone.
+-- Returns true for a header such as `{ image = {…} }` or `waba.image {…}`, and false for its content `{ link = … }`
+-- alone.
 local function has_type(header)
   for _, kind in pairs(HEADERS) do
     if header[kind] ~= nil then return true end

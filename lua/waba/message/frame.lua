@@ -42,8 +42,8 @@ local function framed(kind, rest, action)
   return { type = "interactive", interactive = rest }
 end
 
---- Creates a message, and moves the fields whose names are in `fields` into the action. Other fields of `content` stay in
---- the frame.
+--- Creates a message, and moves the fields whose names are in `fields` into the action. Other fields of `content` stay
+--- in the frame.
 ---@param kind string  the platform's name of the message: "button"
 ---@param content any  the argument of the builder
 ---@param fields table<string, true|fun(value: any): any>  for each field of the action, true, or the function that

@@ -62,8 +62,8 @@ end
 ---@field filename? string  documents only; the extension of the name determines the icon
 ---@field provider? { name: string }  On-Premise, with `link`: the name of credentials that are stored at the gateway
 
---- An image: JPEG or PNG, at most 5 MB. The library does not check the file. The platform reports an invalid file later,
---- in a status.
+--- An image: JPEG or PNG, at most 5 MB. The library does not check the file. The platform reports an invalid file
+--- later, in a status.
 ---@param content waba.MediaContent
 ---@return waba.Message
 message.image = media("image")

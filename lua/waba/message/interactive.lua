@@ -95,13 +95,14 @@ local function media_card(card, key)
   return result
 end
 
---- A message with a row of two to ten cards through which the customer can swipe. Each card has an image or a video, and
---- either a link or quick replies. All cards must have the same parts. Cloud hosting only. Outside the 24-hour window,
---- use the option `cards` of `waba.template`.
+--- A message with a row of two to ten cards through which the customer can swipe. Each card has an image or a video,
+--- and either a link or quick replies. All cards must have the same parts. Cloud hosting only. Outside the 24-hour
+--- window, use the option `cards` of `waba.template`.
 ---
 ---    waba.carousel { body = "Two rooms fit", cards = {
----      { header = waba.image { link = "https://…/a.jpg" }, body = "*Loft*", display_text = "Book", url = "https://…/a" },
----      { header = waba.image { link = "https://…/b.jpg" }, body = "*Studio*", display_text = "Book", url = "https://…/b" } } }
+---      { header = waba.image { link = "https://…/a.jpg" }, body = "*Loft*", display_text = "Book", url = "https://…/a"
+---      }, { header = waba.image { link = "https://…/b.jpg" }, body = "*Studio*", display_text = "Book", url =
+---      "https://…/b" } } }
 ---@param content { body: string, cards: { header: table, body: string?, display_text: string?, url: string?, buttons: { id: string, title: string }[]? }[] }
 ---  a card's body has at most 160 characters and at most two line breaks; either all cards have a body or none;
 ---  display_text and title have at most 20 characters
@@ -110,7 +111,8 @@ function message.carousel(content)
   return (interactive("carousel", content, { cards = each_of(media_card) }))
 end
 
---- A message with a row of two to ten products of one catalogue through which the customer can swipe. Cloud hosting only.
+--- A message with a row of two to ten products of one catalogue through which the customer can swipe. Cloud hosting
+--- only.
 ---@param content { body: string, catalog_id: string, products: string[] }
 ---@return waba.Message
 function message.product_carousel(content)

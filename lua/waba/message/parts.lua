@@ -1,4 +1,5 @@
--- Functions that several builders call. No function raises an error: a value of an unexpected type is returned unchanged.
+-- Functions that several builders call. No function raises an error: a value of an unexpected type is returned
+-- unchanged.
 
 local digits = require "waba.digits"
 

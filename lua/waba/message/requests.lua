@@ -1,5 +1,5 @@
--- Builders of interactive messages that request an action of the customer: open a link or a flow, call, or share a place,
--- an address or a phone number. Cloud hosting only.
+-- Builders of interactive messages that request an action of the customer: open a link or a flow, call, or share a
+-- place, an address or a phone number. Cloud hosting only.
 
 local frame = require "waba.message.frame"
 local parts = require "waba.message.parts"
@@ -59,8 +59,8 @@ end
 --- Requests an address from the customer (India). The reply has the kind "flow".
 ---@param content waba.InteractiveContent|{ country: string?, values: table?, saved_addresses: { id: string, value: table }[]?, validation_errors: table? }
 ---  country: "IN" by default; values: the first content of the fields name, phone_number, in_pin_code, house_number,
----  floor_number, tower_number, building_name, address, landmark_area, city, state; validation_errors: the error texts of
----  these fields, when an invalid address is requested again
+---  floor_number, tower_number, building_name, address, landmark_area, city, state; validation_errors: the error texts
+---  of these fields, when an invalid address is requested again
 ---@return waba.Message
 function message.address(content)
   local result, parameters, action = named("address_message", "address_message", content)

@@ -144,8 +144,8 @@ local function end_of_piece(text, position, max)
   return position
 end
 
---- Cuts a long text into pieces that fit into messages: between paragraphs if possible, else between lines, sentences or
---- words. A visible character, and a URL that fits into one piece, are never cut. The blanks at a cut are removed.
+--- Cuts a long text into pieces that fit into messages: between paragraphs if possible, else between lines, sentences
+--- or words. A visible character, and a URL that fits into one piece, are never cut. The blanks at a cut are removed.
 ---@param text string
 ---@param options? waba.SplitOptions
 ---@return string[]|nil pieces  empty if the text has only blanks

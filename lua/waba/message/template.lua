@@ -114,9 +114,9 @@ local function payment_request_parameters(value)
   return action_parameter { payment_request = request }
 end
 
--- The short forms of buttons: the field of waba.TemplateButton, the platform's sub_type, and the function that returns the
--- parameters. If a button has several of these fields, the first field in this list is used. `optional`: a button with the
--- value true has no parameters, and therefore no component.
+-- The short forms of buttons: the field of waba.TemplateButton, the platform's sub_type, and the function that returns
+-- the parameters. If a button has several of these fields, the first field in this list is used. `optional`: a button
+-- with the value true has no parameters, and therefore no component.
 local short_buttons = {
   { field = "payload", sub_type = "quick_reply",
     parameters = function(value) return { { type = "payload", payload = wire_string(value) } } end },
@@ -265,7 +265,8 @@ function message.template(content)
   return { type = "template", template = template }
 end
 
--- Converts a parameter of a template to the form of hsm, in which the fallback is beside the value and some names differ.
+-- Converts a parameter of a template to the form of hsm, in which the fallback is beside the value and some names
+-- differ.
 local function localizable(value)
   if not is_table(value) then return { default = wire_string(value) } end
   local kind = value.type

@@ -83,8 +83,8 @@ local function change(self, endpoint, users, what, names)
   return read_result(client, json, names)
 end
 
---- Blocks users: POST /block_users. Only users who have written in the last 24 hours can be blocked. If some users can't
---- be blocked, the others are blocked.
+--- Blocks users: POST /block_users. Only users who have written in the last 24 hours can be blocked. If some users
+--- can't be blocked, the others are blocked.
 ---@param users (string|integer|{ user_id: string })[]  phone numbers in international form, wa_ids or
 ---        business-scoped user ids; at most 1000; the block list can have 64,000 users
 ---@return waba.BlockResult|nil

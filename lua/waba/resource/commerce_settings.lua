@@ -1,4 +1,5 @@
--- The visibility of the catalogue and the cart: /whatsapp_commerce_settings (Cloud hosting only; cloud.md, section 8.7).
+-- The visibility of the catalogue and the cart: /whatsapp_commerce_settings (Cloud hosting only; cloud.md, section
+-- 8.7).
 
 local outcome = require "waba.resource.outcome"
 local option = require "waba.option"

@@ -1,4 +1,5 @@
--- Ice breakers, commands and welcome messages in chats: /conversational_automation (Cloud hosting; cloud.md, section 8.5).
+-- Ice breakers, commands and welcome messages in chats: /conversational_automation (Cloud hosting; cloud.md, section
+-- 8.5).
 
 local outcome = require "waba.resource.outcome"
 local json_body = require "waba.hosting.json_body"
@@ -38,7 +39,8 @@ local FIELDS = {
 }
 
 local function read(json)
-  -- the response has the fields alone, in an object `conversational_automation`, or in the first element of a list `data`
+  -- the response has the fields alone, in an object `conversational_automation`, or in the first element of a list
+  -- `data`
   local stored = values.dig(json, "data", 1) or json
   stored = values.object(values.dig(stored, "conversational_automation") or stored)
   local result = {

@@ -30,8 +30,8 @@ function pages.query(options, what)
   return { limit = options.limit, after = options.after, before = options.before }
 end
 
--- Changes a query so that it selects the next page, by an offset if a page has a field `total`, else by a cursor. Returns
--- false after the last page.
+-- Changes a query so that it selects the next page, by an offset if a page has a field `total`, else by a cursor.
+-- Returns false after the last page.
 local function advance(query, page)
   if page.total then
     query.offset = (query.offset or 0) + page.count

@@ -1,5 +1,5 @@
--- The phone number to which the API key belongs: GET /v1/configs/phone_number (Cloud: GET /health_status). A client with
--- the option `expect_number` sends nothing with a key of another number.
+-- The phone number to which the API key belongs: GET /v1/configs/phone_number (Cloud: GET /health_status). A client
+-- with the option `expect_number` sends nothing with a key of another number.
 
 local errors = require "waba.errors"
 local outcome = require "waba.resource.outcome"
@@ -19,8 +19,8 @@ function phone_number.get(client)
   return digits
 end
 
---- Returns the digits of a phone number in international form. For an invalid number, raises an error at the caller of the
---- calling function.
+--- Returns the digits of a phone number in international form. For an invalid number, raises an error at the caller of
+--- the calling function.
 ---@param number string|integer
 ---@param what string  the name of the option in the error text: "waba.client: option expect_number"
 function phone_number.expected(number, what)

@@ -128,8 +128,8 @@ function Webhook:set(options)
   return stored
 end
 
---- Returns the account's webhook URL: GET /waba_webhook (Cloud hosting only). The gateway posts two kinds of webhooks to
---- this URL: those of the account, and those of phone numbers without a URL.
+--- Returns the account's webhook URL: GET /waba_webhook (Cloud hosting only). The gateway posts two kinds of webhooks
+--- to this URL: those of the account, and those of phone numbers without a URL.
 ---@return waba.WebhookAddress|nil
 ---@return waba.Error? err
 function Webhook:account()

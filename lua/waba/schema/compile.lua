@@ -19,7 +19,8 @@
 --
 -- Example, an object with an id and a title of at most 20 characters:
 --
---    { is = "object", fields = { id = { is = "string", required = true }, title = { is = "string", characters = { 1, 20 } } } }
+--    { is = "object", fields = { id = { is = "string", required = true }, title = { is = "string", characters = { 1, 20
+--    } } } }
 
 local errors = require "waba.schema.errors"
 local runtime = require "waba.runtime"
@@ -66,14 +67,15 @@ local UNKNOWN = "waba.schema.unknown_field"
 ---@field requires? table<string, table<any, string>>  maps a field and its value to another field that the value requires
 ---@field present? { path: string, unless: string?, when: { field: string, format: waba.Format }?, message: string }  an
 ---  object needs a value at `path`, such as "example.header_handle". Objects with the field `unless`, and objects whose
----  field `when.field` does not have the format `when.format`, do not need the value. `message` is the reason in the error text
+---  field `when.field` does not have the format `when.format`, do not need the value. `message` is the reason in the
+---  error text
 ---@field not_empty? boolean  true: an open object must have at least one field
 ---@field adds_up? { total: string, plus: string[], minus: string[] }  the value at the path `total` must be the sum of
----  the values at the paths `plus`, less the values at the paths `minus`. A missing value counts as 0. Nothing is checked
----  if the total or the first value of `plus` is missing
+---  the values at the paths `plus`, less the values at the paths `minus`. A missing value counts as 0. Nothing is
+---  checked if the total or the first value of `plus` is missing
 ---@field examples? { text: string, values: string?, sets: string?, named: string?, required: boolean? }  `text` is the
----  field with the text of a template. The other fields are paths of examples for the placeholders of the text. `values`
----  is the path of a list, `sets` of a list of lists, and `named` of a list of { param_name, example }
+---  field with the text of a template. The other fields are paths of examples for the placeholders of the text.
+---  `values` is the path of a list, `sets` of a list of lists, and `named` of a list of { param_name, example }
 ---
 ---@field each? waba.Rule  the rule of a list's elements
 ---@field count? { [1]: integer, [2]: integer? }  the smallest (default: 1) and the largest length of a list
@@ -275,8 +277,8 @@ end
 
 local made = { [true] = setmetatable({}, { __mode = "k" }), documented = setmetatable({}, { __mode = "k" }) }
 
---- Compiles a rule to a function that takes a value and returns a waba.RuleError or nil. Returns a false value for a rule
---- that accepts every value. `known` has the fields that have selected the rule as a variant.
+--- Compiles a rule to a function that takes a value and returns a waba.RuleError or nil. Returns a false value for a
+--- rule that accepts every value. `known` has the fields that have selected the rule as a variant.
 ---@param node waba.Rule
 ---@param mode true|"documented"
 ---@param known? table<string, true>

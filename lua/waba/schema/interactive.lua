@@ -1,4 +1,5 @@
--- The rules of interactive messages that are equal on both hostings (cloud.md, section 2.8; on-premise.md, section 2.9).
+-- The rules of interactive messages that are equal on both hostings (cloud.md, section 2.8; on-premise.md, section
+-- 2.9).
 
 local shared = require "waba.schema.shared"
 

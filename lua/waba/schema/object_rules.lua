@@ -17,8 +17,8 @@ local function present(value, names)
   return fields
 end
 
--- Creates a check that calls `check` for each field of the object that is in `rules`, in alphabetical order, and returns
--- the first error.
+-- Creates a check that calls `check` for each field of the object that is in `rules`, in alphabetical order, and
+-- returns the first error.
 local function for_each_field(rules, check)
   local names = {}
   for name in pairs(rules) do names[#names + 1] = name end

@@ -1,5 +1,5 @@
--- The rules of messages on On-Premise hosting (on-premise.md, section 2), in the notation of schema/compile.lua. Rules of
--- other types than text and location are loaded when a message of the type is first checked.
+-- The rules of messages on On-Premise hosting (on-premise.md, section 2), in the notation of schema/compile.lua. Rules
+-- of other types than text and location are loaded when a message of the type is first checked.
 
 local runtime = require "waba.runtime"
 local shared = require "waba.schema.shared"

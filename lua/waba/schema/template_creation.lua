@@ -1,5 +1,5 @@
--- The rules for the creation of templates that are equal on both hostings (cloud.md, sections 5.3 and 5.4; on-premise.md,
--- section 9).
+-- The rules for the creation of templates that are equal on both hostings (cloud.md, sections 5.3 and 5.4;
+-- on-premise.md, section 9).
 
 local placeholders = require "waba.schema.placeholders"
 local shared = require "waba.schema.shared"

@@ -52,8 +52,8 @@ function parts.template_button(parameter, most)
   return object { index = parts.button_index, parameters = { is = "list", count = { 1, most or 1 }, each = parameter } }
 end
 
--- The rule of the components of a template or card. `body_text` is as in `waba.Rule`; `more` has further parts of the rule
--- of each component.
+-- The rule of the components of a template or card. `body_text` is as in `waba.Rule`; `more` has further parts of the
+-- rule of each component.
 function parts.components(by_type, body_text, more)
   return {
     is = "list", body_text = body_text, inferred = { unique = { "index" } },

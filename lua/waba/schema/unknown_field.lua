@@ -19,8 +19,8 @@ local function nearest_field(name, node, known)
   return near and names[near]
 end
 
---- Returns the error for a field that a rule does not have. `known` has the fields of the rule, and the fields that have
---- selected the rule as a variant.
+--- Returns the error for a field that a rule does not have. `known` has the fields of the rule, and the fields that
+--- have selected the rule as a variant.
 function unknown_field.of(name, node, known)
   local reason = node.refused and node.refused[name]
   if reason then return errors.new(reason, "." .. name) end
@@ -33,8 +33,8 @@ function unknown_field.of(name, node, known)
   return errors.new("is not a known field" .. (near and ("; did you mean %s?"):format(near) or ""), "." .. name)
 end
 
---- Returns the error for the first field that no variant has; nil if there is no unknown field. `tags` has the fields that
---- select variants.
+--- Returns the error for the first field that no variant has; nil if there is no unknown field. `tags` has the fields
+--- that select variants.
 function unknown_field.of_no_variant(node, value, tags, mode)
   local known = {}
   for _, variant in pairs(node.variants) do

@@ -95,8 +95,8 @@ function transport:cancel(owner) end
 --- Cancels the requests in flight and releases all resources. Further calls have no effect.
 function transport:close() end
 
---- The adapter of an event loop for the curl transport. Each event loop has a file in `waba.transport.loop`; the adapter
---- for code outside of any loop is in `waba.runtime`.
+--- The adapter of an event loop for the curl transport. Each event loop has a file in `waba.transport.loop`; the
+--- adapter for code outside of any loop is in `waba.runtime`.
 ---@class waba.Loop
 ---@field name string
 ---@field runs_callbacks? boolean  true: `wait` without a task runs callbacks of the loop

@@ -1,5 +1,6 @@
--- Writes an HTTP/1.1 request to a socket that has the methods of nginx's cosockets (`send`, `receiveany`, `settimeout`).
--- Records whether the server can have received the complete request. http1_response.lua reads the response.
+-- Writes an HTTP/1.1 request to a socket that has the methods of nginx's cosockets (`send`, `receiveany`,
+-- `settimeout`). Records whether the server can have received the complete request. http1_response.lua reads the
+-- response.
 
 local core = require "waba.core"
 local open_file = require "waba.open"
@@ -64,8 +65,8 @@ local function write(exchange, bytes, is_armed)
   return exchange.socket:send(bytes)
 end
 
---- Reads between one byte and `most` bytes. Returns nil and a reason after an error of the socket. Checks the deadline at
---- each call, because the timeout of a socket begins again with each byte.
+--- Reads between one byte and `most` bytes. Returns nil and a reason after an error of the socket. Checks the deadline
+--- at each call, because the timeout of a socket begins again with each byte.
 function http1.read(exchange, most)
   if not arm(exchange) then return nil, "timeout" end
   return exchange.socket:receiveany(most)

@@ -1,5 +1,5 @@
--- Reads the response to a request that http1.lua has sent, and determines whether the connection can be used again. Most
--- functions return nil and a `waba.TransferFailure` if they fail.
+-- Reads the response to a request that http1.lua has sent, and determines whether the connection can be used again.
+-- Most functions return nil and a `waba.TransferFailure` if they fail.
 
 local core = require "waba.core"
 local http1 = require "waba.transport.http1"
@@ -239,8 +239,8 @@ local function receive(exchange, divert)
   }, Response)
 end
 
---- Reads the final response, and ignores interim (1xx) responses. If there is a function `divert`, calls it with the bytes
---- of a 2xx body, which are then not kept in memory. `divert` returns an error text and a code if it fails.
+--- Reads the final response, and ignores interim (1xx) responses. If there is a function `divert`, calls it with the
+--- bytes of a 2xx body, which are then not kept in memory. `divert` returns an error text and a code if it fails.
 function http1_response.receive(exchange, divert)
   local ok, failure = read_more(exchange)
   if not ok then return nil, failure end

@@ -36,8 +36,8 @@ function transport.was_stale(request, failure)
     and not (type(request.body) == "table" and request.body.reader)
 end
 
--- The transports of this process by their options. Clients with the same transport options share one transport, with its
--- engine and its connections.
+-- The transports of this process by their options. Clients with the same transport options share one transport, with
+-- its engine and its connections.
 local shared = setmetatable({}, { __mode = "v" })
 
 local OPTIONS = { "ca_file", "proxy", "loop", "max_connections" }

@@ -26,15 +26,16 @@ for name in ("content-length transfer-encoding expect connection host te trailer
 
 local LOOPBACK = { ["127.0.0.1"] = true, ["[::1]"] = true }
 
--- The largest number of handshakes for one request. With an invalid certificate, some versions of nginx sometimes report a
--- successful handshake and then close the connection. A second handshake reports the certificate in most cases.
+-- The largest number of handshakes for one request. With an invalid certificate, some versions of nginx sometimes
+-- report a successful handshake and then close the connection. A second handshake reports the certificate in most
+-- cases.
 local HANDSHAKES = 3
 
 -- Methods for which a request without a body has the header Content-Length: 0.
 local DECLARES_LENGTH = { POST = true, PUT = true, PATCH = true }
 
--- Cosockets send Lua strings, therefore this file needs the bytes of the secrets. The secrets are stored in local tables
--- and not in the transport or its clients, because any code could read them there.
+-- Cosockets send Lua strings, therefore this file needs the bytes of the secrets. The secrets are stored in local
+-- tables and not in the transport or its clients, because any code could read them there.
 local secrets = setmetatable({}, { __mode = "k" }) -- by credentials: the secret as a `waba.HeaderSecret`
 local targets = setmetatable({}, { __mode = "k" }) -- by request head: the result of `target_of`
 
@@ -102,8 +103,8 @@ end
 
 local files = 0
 
--- Opens a temporary file beside the file `path`. The metamethod `__gc` of `guard` removes the temporary file if nginx ends
--- the handler.
+-- Opens a temporary file beside the file `path`. The metamethod `__gc` of `guard` removes the temporary file if nginx
+-- ends the handler.
 local function open_part(path)
   files = files + 1
   local name = ("%s.%d-%d.part"):format(path, ngx.worker.pid(), files)
@@ -148,7 +149,8 @@ local function receive(exchange)
   return response
 end
 
--- Reads a response after writing the request has failed, because the server may have responded to an incomplete request.
+-- Reads a response after writing the request has failed, because the server may have responded to an incomplete
+-- request.
 local function receive_early(exchange, reason)
   local _, failure = http1.fail_by_reason(exchange, reason, "the request could not be sent")
   exchange.deadline, exchange.armed = core.clock() + 0.1, 0

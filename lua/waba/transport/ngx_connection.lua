@@ -1,5 +1,5 @@
--- Connections of the transport inside nginx: cosockets from the pools of nginx, or new cosockets with a TLS handshake. If
--- the configuration of nginx lacks a directive, the error names the directive.
+-- Connections of the transport inside nginx: cosockets from the pools of nginx, or new cosockets with a TLS handshake.
+-- If the configuration of nginx lacks a directive, the error names the directive.
 
 local core = require "waba.core"
 local http1 = require "waba.transport.http1"
@@ -33,8 +33,8 @@ local EARLIER = {
   ["inappropriate ioctl for device"] = true, ["no such device or address"] = true,
 }
 
--- The least number of seconds between the beginnings of two handshakes. A handshake blocks the worker process for up to a
--- millisecond, and the process must serve other requests in between.
+-- The least number of seconds between the beginnings of two handshakes. A handshake blocks the worker process for up to
+-- a millisecond, and the process must serve other requests in between.
 local HANDSHAKE_INTERVAL = 0.002
 
 local CONNECT_TIMEOUT = 10
@@ -117,8 +117,8 @@ local function perform_handshake(exchange, target, limit)
   return http1.fail(exchange, "tls", ("no TLS with %s: %s"):format(target.authority, explanation), reason)
 end
 
---- Takes a connection from the pool of nginx, or opens a new connection with a TLS handshake. `target` is the parsed URL of
---- the request (`target_of` in ngx.lua). Returns true, or nil and a `waba.TransferFailure`.
+--- Takes a connection from the pool of nginx, or opens a new connection with a TLS handshake. `target` is the parsed
+--- URL of the request (`target_of` in ngx.lua). Returns true, or nil and a `waba.TransferFailure`.
 function ngx_connection.open(exchange, target, now)
   local limit = math.min(exchange.deadline, now + (exchange.request.connect_timeout or CONNECT_TIMEOUT))
   if limit <= now then return http1.fail(exchange, "timeout", "the timeout passed: there is no connection") end

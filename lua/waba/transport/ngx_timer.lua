@@ -75,8 +75,9 @@ local function watch(premature)
   end
 end
 
---- Sets the timer, which runs after `pause` seconds, unless it is set already. If nginx makes no timer or drops the timer,
---- `watch` sets the timer again within about two seconds. Returns whether the timer is set, and the reason why not.
+--- Sets the timer, which runs after `pause` seconds, unless it is set already. If nginx makes no timer or drops the
+--- timer, `watch` sets the timer again within about two seconds. Returns whether the timer is set, and the reason why
+--- not.
 function Timer:set(pause)
   self.is_wanted = true
   if self.is_set then return true end

@@ -74,8 +74,8 @@ function waiter.parked(named)
   return task and waiter.of_loop(loop, task) or nil
 end
 
--- The waiter for code that can't be woken from a sleep, because no other coroutine runs during the sleep, or because the
--- transport has no method `waiter`.
+-- The waiter for code that can't be woken from a sleep, because no other coroutine runs during the sleep, or because
+-- the transport has no method `waiter`.
 local Sleeping = {}
 Sleeping.__index = Sleeping
 

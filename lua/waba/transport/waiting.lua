@@ -1,7 +1,8 @@
--- Waits for the transfers of one engine, in several coroutines. The first coroutine of each event loop becomes the leader,
--- which waits for the engine's descriptor and drives the engine. All other coroutines are followers. A follower waits
--- until its own transfer has finished, or until this transfer needs a function of its request, such as a reader. A leader
--- whose transfer has ended makes another coroutine the leader. A leader that is not resumed for some time is replaced.
+-- Waits for the transfers of one engine, in several coroutines. The first coroutine of each event loop becomes the
+-- leader, which waits for the engine's descriptor and drives the engine. All other coroutines are followers. A follower
+-- waits until its own transfer has finished, or until this transfer needs a function of its request, such as a reader.
+-- A leader whose transfer has ended makes another coroutine the leader. A leader that is not resumed for some time is
+-- replaced.
 
 local core = require "waba.core"
 local runtime = require "waba.runtime"
@@ -145,14 +146,14 @@ local function is_led(self, group, waiter)
   return waiter.state == NEW or leader.loop.is_alive(leader.task) and core.clock() - self.led_at[group] < LOST
 end
 
--- Returns the seconds for which a follower waits before it checks the leader. Most followers wait until the same time, so
--- that the loop need not sort its sleepers.
+-- Returns the seconds for which a follower waits before it checks the leader. Most followers wait until the same time,
+-- so that the loop need not sort its sleepers.
 local function seconds_until_check(self, id)
   return id % PER_CHECKER == 0 and BEAT or BEAT * math.ceil(self.waiting / PER_CHECKER)
 end
 
--- Waits in code that runs in no coroutine of an event loop. No other coroutine runs during the wait, but some event loops
--- run callbacks.
+-- Waits in code that runs in no coroutine of an event loop. No other coroutine runs during the wait, but some event
+-- loops run callbacks.
 local function await_alone(self, engine, waiter, id, transfer, request)
   local loop, has_functions = waiter.loop, waiter.has_functions
   local seconds = not loop.runs_callbacks and BEAT or nil

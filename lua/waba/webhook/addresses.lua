@@ -8,8 +8,8 @@ local recipient = require "waba.recipient"
 
 local addresses = {}
 
---- A business number and the credentials of its webhook. If the table has no credentials, the credentials of the receiver
---- are valid for the webhook.
+--- A business number and the credentials of its webhook. If the table has no credentials, the credentials of the
+--- receiver are valid for the webhook.
 ---@options waba.AddressOptions
 local ADDRESS = {
   number = "string|integer", -- required: the number; on Cloud hosting the phone_number_id is possible too
@@ -33,8 +33,8 @@ local function has_credentials(options)
   return (options.user or options.password or options.headers or options.secret) ~= nil
 end
 
--- Returns the `waba.WebhookPlace` of a `waba.Address`. `default` is the `waba.WebhookPlace` from the receiver's own options.
--- Raises an error for an invalid value.
+-- Returns the `waba.WebhookPlace` of a `waba.Address`. `default` is the `waba.WebhookPlace` from the receiver's own
+-- options. Raises an error for an invalid value.
 local function place_of(value, default, what)
   if type(value) ~= "table" then value = { number = value } end
   check(value, ADDRESS, what, 0)
@@ -64,8 +64,8 @@ local function read_paths(paths, default)
   return places
 end
 
---- Returns a function that finds the `waba.WebhookPlace` of a request. The function may wait. If no business number belongs
---- to the request, the function returns nil, a status and a reason. Raises an error for invalid options.
+--- Returns a function that finds the `waba.WebhookPlace` of a request. The function may wait. If no business number
+--- belongs to the request, the function returns nil, a status and a reason. Raises an error for invalid options.
 ---@return fun(request: waba.WebhookRequest): waba.WebhookPlace|nil, integer?, string?
 function addresses.new(options)
   local number, is_own = options.number, has_credentials(options)

@@ -35,7 +35,8 @@ local function country_of(event)
   return "unknown"
 end
 
--- Returns whether a status has the price of a billed message. Only one of the statuses `delivered` and `read` has the price.
+-- Returns whether a status has the price of a billed message. Only one of the statuses `delivered` and `read` has the
+-- price.
 local function is_billed(event)
   local pricing = event.pricing
   if type(pricing) ~= "table" or event.status ~= "delivered" and event.status ~= "read" then return false end

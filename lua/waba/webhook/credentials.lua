@@ -1,5 +1,5 @@
--- Checks the credentials of a webhook. The valid credentials are stored in closures only, so that printing a receiver shows
--- no password.
+-- Checks the credentials of a webhook. The valid credentials are stored in closures only, so that printing a receiver
+-- shows no password.
 
 local core = require "waba.core"
 
@@ -55,7 +55,8 @@ end
 
 local SHA256_DIGITS = 64
 
--- Returns the check of the signature in the header of Meta or of 360dialog. The signature of Meta begins with "sha256=".
+-- Returns the check of the signature in the header of Meta or of 360dialog. The signature of Meta begins with
+-- "sha256=".
 local function check_signature(secrets)
   return function(headers, body)
     local signature = header(headers, "x-hub-signature-256") or header(headers, "x-360dialog-signature") or ""
@@ -87,8 +88,8 @@ local function texts(value, what)
   return list
 end
 
--- Returns the valid values of the header Authorization. The options have one user with one or several passwords, or several
--- users with one password each.
+-- Returns the valid values of the header Authorization. The options have one user with one or several passwords, or
+-- several users with one password each.
 local function basic_values(users, passwords)
   if users == nil or passwords == nil then
     error("waba.receiver: options user and password are required together", 0)

@@ -1,5 +1,5 @@
--- Serves the HTTP exchanges of the webhook server: reads a request within the limits of its peer, passes the request to the
--- receiver, and responds.
+-- Serves the HTTP exchanges of the webhook server: reads a request within the limits of its peer, passes the request to
+-- the receiver, and responds.
 
 local protect = require("waba.coroutines").protect
 

@@ -1,5 +1,5 @@
--- Handles an event of a receiver: reads the customer and the state of the conversation, runs the handlers, and passes the
--- changed state to the inbox. The inbox stores the state together with the acknowledgement.
+-- Handles an event of a receiver: reads the customer and the state of the conversation, runs the handlers, and passes
+-- the changed state to the inbox. The inbox stores the state together with the acknowledgement.
 
 local costs = require "waba.webhook.costs"
 local identity = require "waba.webhook.identity"

@@ -77,8 +77,8 @@ function Lookup:by_user_id(user_id)
   return known ~= "" and known or nil, user_id
 end
 
--- Looks up the customer of an event that has both a phone number and a user id. Returns the present user id. Also returns
--- the previous ids of the customer if they differ.
+-- Looks up the customer of an event that has both a phone number and a user id. Returns the present user id. Also
+-- returns the previous ids of the customer if they differ.
 function Lookup:pair(phone, user_id)
   local known = self:get(phone)
   if known == user_id then return user_id end

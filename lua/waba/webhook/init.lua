@@ -1,5 +1,5 @@
--- `waba.webhook`: the adapters of a receiver, `waba.webhook.server { … }` and `waba.webhook.nginx.serve(receiver)`. Each
--- adapter is loaded at its first use.
+-- `waba.webhook`: the adapters of a receiver, `waba.webhook.server { … }` and `waba.webhook.nginx.serve(receiver)`.
+-- Each adapter is loaded at its first use.
 
 local ADAPTERS = { server = "waba.webhook.server", nginx = "waba.webhook.nginx" }
 

@@ -55,8 +55,9 @@ local function start(drain)
   if drain.running then drain.running:start() end
 end
 
---- Starts to run the handlers of a receiver in this worker process. Without this function, `serve` starts the handlers at
---- the first request. A call in `init_worker_by_lua` handles the events of an earlier process before the first request.
+--- Starts to run the handlers of a receiver in this worker process. Without this function, `serve` starts the handlers
+--- at the first request. A call in `init_worker_by_lua` handles the events of an earlier process before the first
+--- request.
 ---@param receiver waba.Receiver
 ---@param options? waba.NginxOptions
 function nginx.start(receiver, options) start(drain_of(receiver, options)) end

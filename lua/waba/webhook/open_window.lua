@@ -1,5 +1,6 @@
--- Computes how long a business may send a customer messages of any type (the customer service window). If a status reports
--- that a message was not delivered because the window was closed, sends a template. The records of the inbox's store:
+-- Computes how long a business may send a customer messages of any type (the customer service window). If a status
+-- reports that a message was not delivered because the window was closed, sends a template. The records of the inbox's
+-- store:
 --   otherwise:<message id>  the recipient and the template as JSON
 --   unsent:<message id>     the status, if the status was handled before `otherwise` was written
 

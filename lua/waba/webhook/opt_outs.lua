@@ -1,6 +1,6 @@
--- Stores the customers who want no marketing messages, as reported by the platform (preferences, error 131050) or recorded
--- by a program. The record suppressed:<number>/<name> of the inbox's store has the reason and the time in Unix seconds. A
--- record without a number is valid for all numbers.
+-- Stores the customers who want no marketing messages, as reported by the platform (preferences, error 131050) or
+-- recorded by a program. The record suppressed:<number>/<name> of the inbox's store has the reason and the time in Unix
+-- seconds. A record without a number is valid for all numbers.
 
 local identity = require "waba.webhook.identity"
 local recipient = require "waba.recipient"
@@ -8,13 +8,14 @@ local window = require "waba.inbox.window"
 
 local opt_outs = {}
 
--- The error code of a status if the customer has stopped the marketing messages of this business (cloud.md, section 6.3).
+-- The error code of a status if the customer has stopped the marketing messages of this business (cloud.md, section
+-- 6.3).
 local STOPPED = 131050
 
 local PAGE = 500 -- the number of records that are read in one call
 
--- Returns the scope with the digits of an event's business number, if `scope` has the phone_number_id; else nil. `set` uses
--- the digits until an event has shown the phone_number_id.
+-- Returns the scope with the digits of an event's business number, if `scope` has the phone_number_id; else nil. `set`
+-- uses the digits until an event has shown the phone_number_id.
 local function digits_scope(event, scope)
   local digits = type(event.number) == "string" and event.number .. "/" or nil
   return digits ~= scope and digits or nil
@@ -51,8 +52,8 @@ function opt_outs.note(event, scope, records)
   end
 end
 
---- Appends the records that move the opt-outs of a customer from the previous names to the new names. If the event has no
---- business number, moves the opt-outs at all numbers. `get` reads a record of the store.
+--- Appends the records that move the opt-outs of a customer from the previous names to the new names. If the event has
+--- no business number, moves the opt-outs at all numbers. `get` reads a record of the store.
 function opt_outs.move(inbox, event, scope, previous, customer, get, records)
   local beginnings = { "" }
   for _, one in ipairs(scope == "" and window.scopes(inbox) or { scope, digits_scope(event, scope) }) do
@@ -71,8 +72,8 @@ function opt_outs.move(inbox, event, scope, previous, customer, get, records)
   end
 end
 
--- Returns the scopes of the records of a business number. Without a number, returns "", the scope of the records that are
--- valid for all numbers.
+-- Returns the scopes of the records of a business number. Without a number, returns "", the scope of the records that
+-- are valid for all numbers.
 local function scopes_of(inbox, number)
   if number == nil then return { "" } end
   local scopes = {}
@@ -93,8 +94,8 @@ local function names_of(inbox, to, number)
   return names
 end
 
---- Records that a customer wants no marketing messages. Without a reason, removes the record. Without a number, the record
---- is valid for all numbers. Returns true, or nil and an error.
+--- Records that a customer wants no marketing messages. Without a reason, removes the record. Without a number, the
+--- record is valid for all numbers. Returns true, or nil and an error.
 function opt_outs.set(inbox, to, number, reason)
   identity.reader(inbox)
   local name, err = recipient.read(to)

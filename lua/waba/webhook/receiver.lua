@@ -66,7 +66,8 @@ function Receiver:expect(id, to, template)
 end
 
 --- Records that a customer wants no marketing messages from a business number. With the option `suppress`, `send_all`
---- sends no marketing messages to the customer. The receiver also records the decisions that customers make in WhatsApp.
+--- sends no marketing messages to the customer. The receiver also records the decisions that customers make in
+--- WhatsApp.
 ---@param to string|integer|{ user_id: string }
 ---@param number? string|integer  the business number; default: all numbers
 ---@return true|nil
@@ -119,13 +120,13 @@ function Receiver:costs() return costs.list(self.billed) end
 function Receiver:stats() return self.inbox.stats and self.inbox:stats() or {} end
 
 --- Takes events from the inbox and runs their handlers. Returns when no event is due and all handlers have ended; with
---- `forever`, returns when `stop` returns true. Several coroutines and processes may call this method at once: the events
---- of one customer are still handled one at a time and in order.
+--- `forever`, returns when `stop` returns true. Several coroutines and processes may call this method at once: the
+--- events of one customer are still handled one at a time and in order.
 ---
---- When the handlers of an event return, the event is acknowledged. When a handler raises an error, the event is handled
---- again later. If the error has `maybe_sent`, the event becomes a dead letter, because the handler might send its
---- message twice. The lease of an event is renewed while its handlers run. Outside of an event loop, the lease is renewed
---- only while a handler sleeps (`waba.sleep`) or waits for the gateway.
+--- When the handlers of an event return, the event is acknowledged. When a handler raises an error, the event is
+--- handled again later. If the error has `maybe_sent`, the event becomes a dead letter, because the handler might send
+--- its message twice. The lease of an event is renewed while its handlers run. Outside of an event loop, the lease is
+--- renewed only while a handler sleeps (`waba.sleep`) or waits for the gateway.
 ---@param options? waba.WorkOptions
 ---@return integer|nil handled  nil if the inbox can't be read, or if the coroutine can't wait (in Lua 5.1 inside pcall)
 ---@return integer|waba.Error failed  the number of events whose handlers raised an error; if `handled` is nil: the error

@@ -40,9 +40,9 @@ local ACCOUNT = {
   user_id_update = HANDLER,
 }
 
---- Handlers by name. All handlers that apply to an event are called, in this order: the handler of its type, the handler
---- of its kind, `any`. Each handler is called with the event and the number of attempts to handle the event. Any other
---- name in the table raises an error.
+--- Handlers by name. All handlers that apply to an event are called, in this order: the handler of its type, the
+--- handler of its kind, `any`. Each handler is called with the event and the number of attempts to handle the event.
+--- Any other name in the table raises an error.
 ---@options waba.Handlers : waba.AccountHandlers
 router.HANDLERS = option.with(ACCOUNT, {
   text = HANDLER,
@@ -115,8 +115,8 @@ end
 --- Returns the function that runs the handlers of an event.
 ---
 --- The function calls `open(event, prepare, subject, attempts)` first. If `open` returns false, no handler is called.
---- Otherwise `open` returns nil or a `waba.Session`, whose method `close` is called after the handlers. The function calls
---- `prepare(event, subject)` before the first handler; `open` may also call `prepare`.
+--- Otherwise `open` returns nil or a `waba.Session`, whose method `close` is called after the handlers. The function
+--- calls `prepare(event, subject)` before the first handler; `open` may also call `prepare`.
 ---@return fun(event: waba.Event, attempts: integer?, prepare: function?, subject: any, open: function?): boolean, any
 ---        run  returns whether the handlers have returned, and the error that a handler has raised
 ---@return fun(event: waba.Event): boolean has_handlers

@@ -97,8 +97,8 @@ function Server:url()
   return ("%s://%s:%d%s"):format(self.scheme, host, self.port, self.path or "/")
 end
 
--- Runs one step of the controller. If the server has made the controller, logs an error of a coroutine, so that the error
--- does not end the server.
+-- Runs one step of the controller. If the server has made the controller, logs an error of a coroutine, so that the
+-- error does not end the server.
 local function step(self, seconds)
   local ok, message, _, thread = self.cq:step(seconds)
   if ok or not thread or not self.owns_controller then return ok, message end
@@ -144,7 +144,8 @@ function Server:stop()
   self:close()
 end
 
---- Runs the server until SIGTERM, SIGINT or SIGHUP arrives, then calls `stop`. A second signal ends the process at once.
+--- Runs the server until SIGTERM, SIGINT or SIGHUP arrives, then calls `stop`. A second signal ends the process at
+--- once.
 ---@return true|nil ok
 ---@return string? message
 function Server:run()

@@ -1,6 +1,6 @@
 -- Reads the records of a customer before the handlers of an event run, and writes the changes together with the
--- acknowledgement of the event. The records of the inbox's store, besides those of identity.lua; <owner> is the business
--- number with the key of a customer or the id of a group:
+-- acknowledgement of the event. The records of the inbox's store, besides those of identity.lua; <owner> is the
+-- business number with the key of a customer or the id of a group:
 --   <owner>:state  the state of the conversation and the step of `event:ask`, as JSON
 --   <owner>:quiet  Unix seconds of three events: the last echo, the last sign that another sender controls the
 --                  conversation, and the last time when control was passed back
@@ -111,7 +111,8 @@ local function within(time, event_time, seconds)
   return seconds and time > 0 and event_time < time + seconds
 end
 
--- Changes the kind of a message to "standby" if the bot must not reply. For other events, updates the record <owner>:quiet.
+-- Changes the kind of a message to "standby" if the bot must not reply. For other events, updates the record
+-- <owner>:quiet.
 local function check_quiet(self, settings, previous)
   local event = self.event
   local value = self.get(self.owner .. ":quiet") or previous and self.get(previous .. ":quiet")
@@ -160,8 +161,8 @@ function session.add_names(event, settings, names)
   if settings.quiet_while then names[count + 2] = owner .. ":quiet" end
 end
 
---- Reads the records of an event's customer, and sets `event.customer`, `event.previous` and `event.state`. Raises an error
---- if the store can't be read.
+--- Reads the records of an event's customer, and sets `event.customer`, `event.previous` and `event.state`. Raises an
+--- error if the store can't be read.
 ---@param event waba.Event
 ---@param inbox waba.Inbox
 ---@param settings { get: function, quiet_while: table?, state_expires: number? }
@@ -203,7 +204,8 @@ function session.set_step(event, step)
   if steps[event] ~= nil then steps[event] = step end
 end
 
---- Passes the changed records to the inbox after the handlers have returned. Raises an error if the state can't be stored.
+--- Passes the changed records to the inbox after the handlers have returned. Raises an error if the state can't be
+--- stored.
 function Session:close()
   if self.owner then
     self.next_step = steps[self.event] or self.next_step

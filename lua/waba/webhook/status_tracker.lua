@@ -1,5 +1,5 @@
--- Combines the statuses of each message into one state (`waba.status_tracker`). The statuses may arrive repeatedly and in
--- any order; the status with the highest rank is the state.
+-- Combines the statuses of each message into one state (`waba.status_tracker`). The statuses may arrive repeatedly and
+-- in any order; the status with the highest rank is the state.
 
 local canonical = require "waba.canonical"
 local complete = require("waba.option").complete

@@ -38,16 +38,16 @@ local function refuse_head(self, place, method, length, headers)
   if is_authentic == false then return unauthorized(reason) end
 end
 
--- Returns whether a Cloud event has another business number than the place. An account event without a phone_number_id is
--- never foreign, because it may concern all numbers of the account.
+-- Returns whether a Cloud event has another business number than the place. An account event without a phone_number_id
+-- is never foreign, because it may concern all numbers of the account.
 local function is_foreign(place, event)
   local id, number = event.phone_number_id, event.number
   if not id and event.kind == "account" and not event.system then return false end
   return (id or number) ~= nil and id ~= place.number and number ~= place.number
 end
 
--- Sets the business number of On-Premise events to the number of the place. If the place has its own credentials, returns
--- the first Cloud event of another business number.
+-- Sets the business number of On-Premise events to the number of the place. If the place has its own credentials,
+-- returns the first Cloud event of another business number.
 local function assign_number(place, list)
   for _, event in ipairs(list) do
     if event.hosting == "on_premise" then
@@ -79,8 +79,8 @@ function Receiver:refuse(method, length, headers, request)
   return refuse_head(self, place, method, length, headers)
 end
 
---- Returns whether the headers have valid credentials. Returns false if no credentials are required, or if the credentials
---- are a signature of the body.
+--- Returns whether the headers have valid credentials. Returns false if no credentials are required, or if the
+--- credentials are a signature of the body.
 ---@param headers table<string, string>
 ---@param request? waba.WebhookRequest  the request that was passed to `refuse`
 ---@return boolean

@@ -80,8 +80,8 @@ local function download(event, options)
   return event.client.media:download(media.id, with_digest)
 end
 
---- Returns a function that adds a client and the methods to an event. The metatable of the event has the methods, so that
---- a program can write the event as JSON.
+--- Returns a function that adds a client and the methods to an event. The metatable of the event has the methods, so
+--- that a program can write the event as JSON.
 ---@param client waba.Client|nil
 ---@param reason waba.Error|nil  the reason why an event has no client
 ---@return fun(event: waba.Event): waba.Event
@@ -97,9 +97,10 @@ function verbs.new(client, reason)
   end
 end
 
---- Returns a function that finds the client of an event and adds the methods. The function may wait, and raises an error
---- if the client can't be determined at present. Further calls with the same entry have no effect. If the caller must
---- call a function after the event was handled, `entry.release` is this function. Raises an error for an invalid option.
+--- Returns a function that finds the client of an event and adds the methods. The function may wait, and raises an
+--- error if the client can't be determined at present. Further calls with the same entry have no effect. If the caller
+--- must call a function after the event was handled, `entry.release` is this function. Raises an error for an invalid
+--- option.
 ---@param option waba.Client|waba.Clients|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil
 ---@return fun(event: waba.Event, entry: { release: fun()|nil })
 function verbs.attacher(option)

@@ -94,7 +94,8 @@ local function confirm(question)
   return reply ~= nil and reply:find "^%s*[yY]" ~= nil
 end
 
--- Prints a warning if the last run with the journal sent another message. Returns false if the user declines to continue.
+-- Prints a warning if the last run with the journal sent another message. Returns false if the user declines to
+-- continue.
 local function accept_change(args, journal, description)
   local last, own = journals.last_section(journal, description)
   if not last or last.campaign == description then return true end

@@ -11,8 +11,8 @@ fish: waba completion fish > ~/.config/fish/completions/waba.fish]]
   command:argument("shell", "bash, zsh or fish."):choices { "bash", "zsh", "fish" }
 end
 
--- FILES is the completion of file names in the bash script of argparse. BEFORE_FILES keeps bash from splitting file names at
--- blanks.
+-- FILES is the completion of file names in the bash script of argparse. BEFORE_FILES keeps bash from splitting file
+-- names at blanks.
 local FILES = 'COMPREPLY=($(compgen -f -- "$cur"))'
 local BEFORE_FILES = "compopt -o filenames 2>/dev/null; local IFS=$'\\n'; "
 

@@ -168,8 +168,9 @@ local function open_record(ctx, path)
   end
 end
 
--- Makes a receiver forward accepted webhooks to the program at --forward-to, and append webhooks to the file --record. If
--- the program does not respond with 200, the receiver responds with 503, so that the gateway sends the webhook again.
+-- Makes a receiver forward accepted webhooks to the program at --forward-to, and append webhooks to the file --record.
+-- If the program does not respond with 200, the receiver responds with 503, so that the gateway sends the webhook
+-- again.
 local function forward(ctx, receiver, args)
   local record = args.record and open_record(ctx, args.record)
   local post = args.forward_to

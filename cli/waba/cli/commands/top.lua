@@ -1,4 +1,5 @@
--- waba top: shows the waiting entries, the rates and the errors of an inbox and an outbox, once or until the user quits.
+-- waba top: shows the waiting entries, the rates and the errors of an inbox and an outbox, once or until the user
+-- quits.
 
 local core = require "waba.core"
 local inbox_place = require "waba.cli.inbox_place"

@@ -14,8 +14,8 @@ local FLOW = "Look at the flow's state."
 
 local DAY = 86400
 
--- A group has the kind of its codes, whether a retry may succeed, where the codes arrive ("response", "status" or "both"),
--- and rows. A row has the code or codes, the title, the meaning and the advice. A row may also have the fields
+-- A group has the kind of its codes, whether a retry may succeed, where the codes arrive ("response", "status" or
+-- "both"), and rows. A row has the code or codes, the title, the meaning and the advice. A row may also have the fields
 -- `retry_after`, `scope` and `ambiguous` of waba.ErrorRow.
 local groups = {
   { "auth", false, "response", {

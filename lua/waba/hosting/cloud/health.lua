@@ -37,8 +37,8 @@ local function read_entity(raw)
   }
 end
 
---- Reads the response to GET /health_status. Returns the health without `checked_at` and `cached`; nil if the response has
---- no health.
+--- Reads the response to GET /health_status. Returns the health without `checked_at` and `cached`; nil if the response
+--- has no health.
 function health.read(json)
   local state = type(json) == "table" and json.health_status
   if type(state) ~= "table" then return nil end

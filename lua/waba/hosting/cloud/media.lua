@@ -36,8 +36,8 @@ media.largest_upload, media.largest_download = 100 * MB, 100 * MB
 --- The body of an upload is a multipart form, and one part is the file (cloud.md, section 3.2).
 media.is_form = true
 
---- The shortest and the longest time in minutes for which the gateway keeps a file. The time can be set only for a phone
---- number whose files Meta does not store.
+--- The shortest and the longest time in minutes for which the gateway keeps a file. The time can be set only for a
+--- phone number whose files Meta does not store.
 media.ttl_minutes = { 60, 43200 }
 
 --- Returns the id in the response to POST /media.
@@ -46,8 +46,8 @@ function media.read_id(json) return type(json) == "table" and json.id or nil end
 --- The host in the platform's URLs of files. The gateway serves each file at the path that the file has on this host.
 media.HOST = "lookaside.fbsbx.com"
 
--- Returns whether all parsers of URLs read a path and query in the same way. There must be no fragment, no backslash, no
--- white space, and no "." or ".." in the path.
+-- Returns whether all parsers of URLs read a path and query in the same way. There must be no fragment, no backslash,
+-- no white space, and no "." or ".." in the path.
 local function is_plain(target)
   if not target:find("^/[%w%-._~:/?@!$&'()*+,;=%%%[%]|]+$") then return false end
   local path = target:match("^[^?]*")

@@ -120,8 +120,8 @@ local function write_direct_send(body, message, form, validate)
   return true
 end
 
---- Returns the body of POST /messages or POST /marketing_messages (cloud.md, sections 2.1 and 2.21); nil and an error of
---- kind "invalid". `to` is a phone number in digits, or an id whose form is `form`.
+--- Returns the body of POST /messages or POST /marketing_messages (cloud.md, sections 2.1 and 2.21); nil and an error
+--- of kind "invalid". `to` is a phone number in digits, or an id whose form is `form`.
 ---@param to string
 ---@param message waba.Message
 ---@param defaults { validate: boolean|string }

@@ -45,8 +45,8 @@ function templates.encode(template)
   return body
 end
 
---- Checks the result of `encode` before a template is created. Returns true; or nil and an error of kind "invalid" with a
---- path such as "components[2].buttons[1].text".
+--- Checks the result of `encode` before a template is created. Returns true; or nil and an error of kind "invalid" with
+--- a path such as "components[2].buttons[1].text".
 function templates.check(client, template)
   local rules = runtime.require "waba.schema.cloud.template_creation"
   return validate(client.validate, template.library_template_name and rules.from_library or rules.create, template)

@@ -80,8 +80,8 @@ local function find_contact(contacts, by_id, phone, user_id)
   return sole
 end
 
--- Reads messages of the kind "standby", "echo" or, by default, "message". A message from the business's own number is an
--- echo (cloud.md, section 11.2).
+-- Reads messages of the kind "standby", "echo" or, by default, "message". A message from the business's own number is
+-- an echo (cloud.md, section 11.2).
 local function read_messages(events, list, contacts, by_id, place, used, kind)
   local messages, own_number = items(list), place.number
   for position = 1, #messages do
@@ -237,9 +237,9 @@ local function entries_of(body)
   return {}
 end
 
---- Reads a decoded body. Never fails: content of an unknown form is only in the field `raw` of its event. Events have the
---- order of entries and changes. The messages of a change come first, then its statuses, then its errors. A body has no
---- events if its field `object` does not name a WhatsApp business account.
+--- Reads a decoded body. Never fails: content of an unknown form is only in the field `raw` of its event. Events have
+--- the order of entries and changes. The messages of a change come first, then its statuses, then its errors. A body
+--- has no events if its field `object` does not name a WhatsApp business account.
 ---@param body table
 ---@return waba.Event[]
 function webhook.read(body)

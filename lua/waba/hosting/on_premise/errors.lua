@@ -40,8 +40,9 @@ local function is_unknown_contact(row)
   return content:find "unknown contact" or content:find "could not retrieve phone number from contact store"
 end
 
---- Creates an error object from an error `{ code, title, details, href }` in a response or a webhook. The code determines
---- the kind of the error. If the code is unknown, the HTTP status determines the kind. `status` is nil in a webhook.
+--- Creates an error object from an error `{ code, title, details, href }` in a response or a webhook. The code
+--- determines the kind of the error. If the code is unknown, the HTTP status determines the kind. `status` is nil in a
+--- webhook.
 function on_premise_errors.from_row(row, status)
   if type(row) ~= "table" then row = { title = text(row) } end
   rows = rows or runtime.require "waba.hosting.on_premise.error_codes"
@@ -52,8 +53,8 @@ function on_premise_errors.from_row(row, status)
   }, row, code and rows[code], status, FORMS)
 end
 
---- Reads the error of a response. The field `errors` is a list, or a single error. A 2xx response has an error only if it
---- has the field `errors`.
+--- Reads the error of a response. The field `errors` is a list, or a single error. A 2xx response has an error only if
+--- it has the field `errors`.
 on_premise_errors.from_response = error_response.reader(FORMS, function(json, status)
   local list = json.errors
   if type(list) ~= "table" then return nil end

@@ -4,8 +4,8 @@ local on_premise_errors = require "waba.hosting.on_premise.errors"
 
 local HEALTHY_ALONE = { connected = true, connecting = true }
 
---- On-Premise hosting: a container of the WhatsApp client. Cloud hosting: an entity that can prevent sending, such as the
---- phone number or the business account.
+--- On-Premise hosting: a container of the WhatsApp client. Cloud hosting: an entity that can prevent sending, such as
+--- the phone number or the business account.
 ---@class waba.HealthNode
 ---@field name string|nil   "host:container"; nil for the only container of a client. Cloud: "PHONE_NUMBER:4011…"
 ---@field role string|nil   "primary_master", "secondary_master", "coreapp". Cloud: "PHONE_NUMBER", "WABA", "BUSINESS"

@@ -20,7 +20,8 @@ local on_premise = {
   read_sent = sent.read,
 }
 
--- 360dialog keeps these paths and all paths below them closed: the gateway responds with 403 (on-premise.md, section 8.1).
+-- 360dialog keeps these paths and all paths below them closed: the gateway responds with 403 (on-premise.md, section
+-- 8.1).
 local CLOSED = {
   "/v1/settings", "/v1/certificates", "/v1/account", "/v1/stats", "/metrics", "/v1/support", "/v1/users",
 }
@@ -55,8 +56,8 @@ function on_premise.is_closed(path)
   return lies_below(path, CLOSED) and not lies_below(path, OPEN)
 end
 
---- Returns the body and the parameters of the request that marks a message as read (on-premise.md, section 3); or nil and
---- an error.
+--- Returns the body and the parameters of the request that marks a message as read (on-premise.md, section 3); or nil
+--- and an error.
 function on_premise.encode_read(id, options)
   if options and options.typing then
     return nil, errors.invalid("typing", "typing exists on Cloud hosting only")

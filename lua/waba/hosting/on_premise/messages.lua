@@ -53,8 +53,8 @@ function convert.hsm(_, hsm, defaults)
   return convert.template(nil, hsm, defaults)
 end
 
---- Returns the body of POST /v1/messages (on-premise.md, section 2.1); nil and an error of kind "invalid". `to` has digits
---- only. `form` is the form of a recipient that only Cloud hosting has.
+--- Returns the body of POST /v1/messages (on-premise.md, section 2.1); nil and an error of kind "invalid". `to` has
+--- digits only. `form` is the form of a recipient that only Cloud hosting has.
 ---@param to string
 ---@param message waba.Message
 ---@param defaults { namespace: string?, validate: boolean|string }

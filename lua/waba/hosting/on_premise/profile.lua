@@ -26,7 +26,8 @@ function profile.find_business(json)
   return stored
 end
 
---- Returns the call with the complete profile, because the gateway clears missing fields. `stored` is the present profile.
+--- Returns the call with the complete profile, because the gateway clears missing fields. `stored` is the present
+--- profile.
 function profile.encode_business(fields, stored)
   local body = {}
   for _, name in ipairs { "address", "description", "email", "vertical", "websites" } do

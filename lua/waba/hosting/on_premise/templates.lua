@@ -23,8 +23,8 @@ for _, name in ipairs {
   templates.unsupported[name] = "the option " .. name .. " exists on Cloud hosting only"
 end
 
---- Checks the body of POST /v1/configs/templates. Returns true; or nil and an error of kind "invalid" with a path such as
---- "components[2].buttons[1].text".
+--- Checks the body of POST /v1/configs/templates. Returns true; or nil and an error of kind "invalid" with a path such
+--- as "components[2].buttons[1].text".
 function templates.check(client, template)
   return validate(client.validate, runtime.require "waba.schema.on_premise.template_creation", template)
 end

@@ -1,5 +1,5 @@
--- Reads the body of a webhook of On-Premise hosting: an object with any of the lists `messages`, `statuses`, `errors` and
--- `contacts` (on-premise.md, section 11).
+-- Reads the body of a webhook of On-Premise hosting: an object with any of the lists `messages`, `statuses`, `errors`
+-- and `contacts` (on-premise.md, section 11).
 
 local core = require "waba.core"
 local errors = require "waba.hosting.on_premise.errors"
@@ -31,8 +31,8 @@ local function senders(list)
   return by_id, nameless
 end
 
--- Returns the contact with the wa_id of a message. If a wa_id is missing, returns the only contact or the contact at the
--- same position. Never returns a contact with another wa_id.
+-- Returns the contact with the wa_id of a message. If a wa_id is missing, returns the only contact or the contact at
+-- the same position. Never returns a contact with another wa_id.
 local function find_sender(from, position, list, by_id, nameless)
   if by_id then
     local found = by_id[from] or nameless[position]

@@ -1,5 +1,6 @@
 -- Downloads a file in the two steps of the Cloud gateway: first the URL of the file, then the file (cloud.md, sections
--- 3.3 and 3.4). Refuses a URL of a host other than the platform's file server, because the request contains the API key.
+-- 3.3 and 3.4). Refuses a URL of a host other than the platform's file server, because the request contains the API
+-- key.
 
 local core = require "waba.core"
 local digest = require "waba.resource.media.digest"

@@ -79,8 +79,8 @@ local function open(self, options, what, check, again)
 end
 
 --- Uploads a file: POST /v1/media (Cloud: POST /media). The gateway keeps the file for 14 days (Cloud: 30). Checks the
---- MIME type and the size first, but not the content of the file. The largest sizes are: images 5 MB, audio and video 16
---- MB, stickers 100 KB (Cloud: 500 KB), documents 64 MB (Cloud: 100 MB, and only some types).
+--- MIME type and the size first, but not the content of the file. The largest sizes are: images 5 MB, audio and video
+--- 16 MB, stickers 100 KB (Cloud: 500 KB), documents 64 MB (Cloud: 100 MB, and only some types).
 ---@param options waba.UploadOptions
 ---@return waba.Media|nil uploaded
 ---@return waba.Error? err  kind "invalid" with path "file", "type" or "size": nothing was sent
@@ -102,7 +102,8 @@ function Media:upload(options)
 end
 
 --- Uploads a file and returns a handle, for the example in a template's header or the profile's photo: POST /uploads,
---- then POST /upload:… (Cloud hosting only). If a request fails, sends only the bytes that the gateway has not received.
+--- then POST /upload:… (Cloud hosting only). If a request fails, sends only the bytes that the gateway has not
+--- received.
 ---@param options waba.ResumableOptions
 ---@return string|nil handle
 ---@return waba.Error? err  if the upload can continue, its field `upload` is the value for the option `upload`

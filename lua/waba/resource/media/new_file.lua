@@ -1,4 +1,5 @@
--- Writes a file under a temporary name in the same folder, and renames the complete file, which replaces an existing file.
+-- Writes a file under a temporary name in the same folder, and renames the complete file, which replaces an existing
+-- file.
 
 local core = require "waba.core"
 local errors = require "waba.errors"

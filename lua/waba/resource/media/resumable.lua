@@ -84,9 +84,9 @@ local function send_rest(client, session, source, offset, report, timeout)
   return json, response
 end
 
--- Sends the rest of the file, and retries after temporary failures. The third result is true if the gateway has received
--- all bytes, but its response with the handle was lost. A lost response requires a new upload, because the platform does
--- not document a request with a rest of 0 bytes.
+-- Sends the rest of the file, and retries after temporary failures. The third result is true if the gateway has
+-- received all bytes, but its response with the handle was lost. A lost response requires a new upload, because the
+-- platform does not document a request with a rest of 0 bytes.
 local function complete(client, session, source, report, offset, deadline)
   local resumes = 0
   while true do

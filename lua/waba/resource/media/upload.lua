@@ -41,8 +41,8 @@ local function check_chunk(bytes, what)
   end
 end
 
--- Returns a body with the bytes of a reader. The field `used` of the body prevents a retry, because the reader can't start
--- again.
+-- Returns a body with the bytes of a reader. The field `used` of the body prevents a retry, because the reader can't
+-- start again.
 local function counted(reader, size, what)
   local body, left = { size = size }, size
   function body.reader()

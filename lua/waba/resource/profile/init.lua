@@ -87,9 +87,10 @@ local function check_business(self, fields)
   return true
 end
 
---- Sets the passed fields of the business profile and keeps the other fields: GET and POST /v1/settings/business/profile; GET and POST
---- /whatsapp_business_profile. On On-Premise hosting, the gateway clears missing fields, so the request contains all
---- fields. If two programs call this function at the same time, one of the changes is lost.
+--- Sets the passed fields of the business profile and keeps the other fields: GET and POST
+--- /v1/settings/business/profile; GET and POST /whatsapp_business_profile. On On-Premise hosting, the gateway clears
+--- missing fields, so the request contains all fields. If two programs call this function at the same time, one of the
+--- changes is lost.
 ---@param fields waba.BusinessProfile  an empty string clears a field, an empty list clears `websites`
 ---@return waba.BusinessProfile|nil stored  the complete profile after the change
 ---@return waba.Error? err

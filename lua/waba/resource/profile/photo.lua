@@ -92,8 +92,8 @@ local function decode_photo(bytes)
   return bytes
 end
 
---- Returns the photo: GET /v1/settings/profile/photo. On Cloud hosting, downloads the photo from the URL in the response
---- to GET /whatsapp_business_profile, without the API key.
+--- Returns the photo: GET /v1/settings/profile/photo. On Cloud hosting, downloads the photo from the URL in the
+--- response to GET /whatsapp_business_profile, without the API key.
 ---@param options? waba.PhotoOptions
 ---@return waba.Download|{ link: string }|nil
 ---@return waba.Error? err  kind "not_found" if there is no photo

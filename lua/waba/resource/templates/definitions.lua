@@ -8,7 +8,8 @@ local schema = require "waba.schema"
 
 local definitions = {}
 
--- Returns the same text for two forms of one language or status, such as "pt-BR" and "pt_br", or "APPROVED" and "approved".
+-- Returns the same text for two forms of one language or status, such as "pt-BR" and "pt_br", or "APPROVED" and
+-- "approved".
 local function comparable(value)
   return type(value) == "string" and value:lower():gsub("-", "_") or nil
 end
@@ -135,10 +136,11 @@ function definitions:definition(name, language)
 end
 
 --- Creates a template message from the template's definition and values. The values of placeholders are fields with the
---- names of the placeholders, or elements 1, 2, … . The other components have the fields `header`, `buttons` (by position
---- or text), `cards`, `limited_time_offer`, and `code` for the code of an authentication template:
+--- names of the placeholders, or elements 1, 2, … . The other components have the fields `header`, `buttons` (by
+--- position or text), `cards`, `limited_time_offer`, and `code` for the code of an authentication template:
 ---
----     client.templates:fill("order_ready", "en", { first_name = "Eva", order = "118", buttons = { ["Track"] = "118" } })
+---     client.templates:fill("order_ready", "en", { first_name = "Eva", order = "118", buttons = { ["Track"] = "118" }
+---     })
 ---@param name string
 ---@param language string
 ---@param values? table<string|integer, any>
@@ -175,8 +177,8 @@ function definitions:forget(name)
   end
 end
 
---- Selects a folder for definitions. Definitions that are in the folder are not fetched. Definitions that are fetched are
---- written into the folder.
+--- Selects a folder for definitions. Definitions that are in the folder are not fetched. Definitions that are fetched
+--- are written into the folder.
 ---@param folder string  a folder that `waba templates pull` has written
 function definitions:keep(folder)
   if type(folder) ~= "string" or folder == "" then

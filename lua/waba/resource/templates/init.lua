@@ -68,7 +68,8 @@ local function unsupported_option(self, options)
   end
 end
 
--- Returns the query in the form of the hosting. Raises an error for an invalid option at the caller of the method `what`.
+-- Returns the query in the form of the hosting. Raises an error for an invalid option at the caller of the method
+-- `what`.
 local function encode_query(self, options, what)
   if options.offset and options.offset < 0 then
     error(what .. ": option offset must be at least 0, not " .. options.offset, 3)
@@ -215,9 +216,9 @@ function Templates:create(options)
   return nil, outcome.incomplete(response, "template", "its id or name", true)
 end
 
---- Changes a template and submits it again: POST /message_templates/{id} (Cloud hosting only). Only an approved, rejected
---- or paused template can be edited. An approved template can be edited once a day and ten times in 30 days. The category
---- of an approved template can't be changed.
+--- Changes a template and submits it again: POST /message_templates/{id} (Cloud hosting only). Only an approved,
+--- rejected or paused template can be edited. An approved template can be edited once a day and ten times in 30 days.
+--- The category of an approved template can't be changed.
 ---@param id string|integer
 ---@param options waba.TemplateEdit
 ---@return true|nil

@@ -1,5 +1,5 @@
--- The rules for the creation and change of templates on Cloud hosting (cloud.md, sections 5.3 to 5.5). The rules of single
--- components are in template_components.lua. Further rules depend on the category and the kind of placeholders.
+-- The rules for the creation and change of templates on Cloud hosting (cloud.md, sections 5.3 to 5.5). The rules of
+-- single components are in template_components.lua. Further rules depend on the category and the kind of placeholders.
 
 local components = require "waba.schema.cloud.template_components"
 local creation = require "waba.schema.template_creation"

@@ -183,8 +183,8 @@ end
 function redis_connection.new(settings, name, level)
   local address = {}
   for option in pairs(redis_connection.OPTIONS) do address[option] = settings[option] end
-  -- `openers` has a function for the address of each cluster node; the key "" stands for the configured address. `places`
-  -- has the node of each tag.
+  -- `openers` has a function for the address of each cluster node; the key "" stands for the configured address.
+  -- `places` has the node of each tag.
   local openers, places, connection = {}, {}, {}
 
   local function opener_of(place)

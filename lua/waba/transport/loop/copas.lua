@@ -1,5 +1,5 @@
--- The adapter for copas. copas watches sockets only, so each wait makes an object with the methods of a socket. The object
--- of a leader (waiting.lua) has the descriptor of the engine; other objects have a descriptor that never becomes
+-- The adapter for copas. copas watches sockets only, so each wait makes an object with the methods of a socket. The
+-- object of a leader (waiting.lua) has the descriptor of the engine; other objects have a descriptor that never becomes
 -- readable. copas resumes a coroutine when the method `dirty` of its object returns true. copas before version 2 has no
 -- timers, so one coroutine waits until the next sleeper is due.
 

@@ -1,4 +1,5 @@
--- The adapter for cqueues. A coroutine of a controller polls the engine, which has the method `pollfd` that cqueues calls.
+-- The adapter for cqueues. A coroutine of a controller polls the engine, which has the method `pollfd` that cqueues
+-- calls.
 
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"

@@ -1,5 +1,5 @@
--- The adapter for luv: callbacks of libuv resume the coroutines. The main program can't be suspended, so the main program
--- runs the loop until its own transfer is finished.
+-- The adapter for luv: callbacks of libuv resume the coroutines. The main program can't be suspended, so the main
+-- program runs the loop until its own transfer is finished.
 
 local uv = require "luv"
 local core = require "waba.core"

@@ -1,5 +1,5 @@
--- The library's own event loop, which runs the coroutines of `waba.run`. A coroutine can wait for an engine, for another
--- coroutine, and for a time. Each call of `waba.run` has its own scheduler.
+-- The library's own event loop, which runs the coroutines of `waba.run`. A coroutine can wait for an engine, for
+-- another coroutine, and for a time. Each call of `waba.run` has its own scheduler.
 
 local coroutines = require "waba.coroutines"
 local runtime = require "waba.runtime"
@@ -153,8 +153,8 @@ local function wake_due(scheduler)
   return FOREVER
 end
 
--- Waits for the engines of all waiting tasks, for at most `seconds`, then wakes all of these tasks. Each task checks its
--- own engine.
+-- Waits for the engines of all waiting tasks, for at most `seconds`, then wakes all of these tasks. Each task checks
+-- its own engine.
 local function wait(scheduler, seconds)
   local waiting, engines = scheduler.waiting, {}
   scheduler.waiting = {}

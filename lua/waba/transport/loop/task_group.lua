@@ -1,5 +1,5 @@
--- Starts coroutines and waits for them, in the same way in every event loop. Outside of any event loop, `task_group.run`
--- runs a new loop.
+-- Starts coroutines and waits for them, in the same way in every event loop. Outside of any event loop,
+-- `task_group.run` runs a new loop.
 
 local core = require "waba.core"
 local coroutines = require "waba.coroutines"
@@ -19,8 +19,8 @@ local task_group = {}
 local TaskGroup = { __name = "waba.TaskGroup" }
 TaskGroup.__index = TaskGroup
 
--- The functions that start a coroutine in each event loop. Depending on the loop, the new coroutine begins before or after
--- the function returns.
+-- The functions that start a coroutine in each event loop. Depending on the loop, the new coroutine begins before or
+-- after the function returns.
 local starters = {}
 
 function starters.native(_, fn) require("waba.transport.loop.native").spawn(fn) end
@@ -129,8 +129,8 @@ function TaskGroup:wake()
   if self.is_waiting then self.waiter:wake() end
 end
 
--- Calls `fn` with a task group in a coroutine of a new event loop. Returns the results of `fn`, or raises its error. `run`
--- runs the loop until the coroutine has ended.
+-- Calls `fn` with a task group in a coroutine of a new event loop. Returns the results of `fn`, or raises its error.
+-- `run` runs the loop until the coroutine has ended.
 local function call_in(name, transport, fn, run)
   local results, count
   local function keep(...) results, count = { ... }, select("#", ...) end
@@ -165,8 +165,8 @@ function task_group.here(transport)
   return new_group(name, transport)
 end
 
---- Calls a function with a task group that the running coroutine owns, and returns the results of the function. Outside of
---- any event loop, runs the function in a new loop, and returns when every coroutine of the loop has ended.
+--- Calls a function with a task group that the running coroutine owns, and returns the results of the function. Outside
+--- of any event loop, runs the function in a new loop, and returns when every coroutine of the loop has ended.
 function task_group.run(transport, fn)
   local named = named_loop(transport)
   local name = runtime.loop_name(named)

@@ -1,5 +1,5 @@
--- The tasks of the adapters for cqueues, copas and luv: each coroutine has one task. A task has no strong reference to its
--- coroutine.
+-- The tasks of the adapters for cqueues, copas and luv: each coroutine has one task. A task has no strong reference to
+-- its coroutine.
 
 local tasks = {}
 
