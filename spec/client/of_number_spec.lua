@@ -216,13 +216,13 @@ describe("clients by number", function()
 end)
 
 describe("a function of the option client", function()
-  it("returns the client, or nil and perhaps an error", function()
+  it("returns the client, or nil and perhaps an error or a text", function()
     local a, own = new_client "4930555001", errors.invalid("x", "own message")
     local function fn(subject)
       if subject.number == "4930555001" then return a end
-      return nil, subject.number == "4930555002" and own or "odd"
+      return nil, subject.number == "4930555002" and own or "it has left"
     end
-    assert.same({ a, "own message", refusal "the number 4930555003" }, find(fn, A(), B(), { number = "4930555003" }))
+    assert.same({ a, "own message", refusal "the number 4930555003" .. ": it has left" }, find(fn, A(), B(), { number = "4930555003" }))
     local ok, message = pcall(of_number.finder(function() return { send = print } end, WHAT), A())
     assert.same({ false, "waba.receiver: option client must be a client from waba.client or nil from the function: "
       .. "it has no method mark_read" }, { ok, message })

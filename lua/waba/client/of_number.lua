@@ -32,14 +32,12 @@ end
 local NO_NUMBER = "an event or entry without a number: set the option number of the receiver, or the field number of "
   .. "the entry"
 
--- `own` is the phone number of the found client if it differs from the phone number of `subject`.
-local function no_client(what, subject, reason, own)
+local function no_client(what, subject, reason, detail)
   local number, id = digits_of(subject), subject.phone_number_id
   local shown = number or id and "phone_number_id " .. id
   if number and id then shown = ("%s (phone_number_id %s)"):format(number, id) end
   return nil, errors.invalid("number", ("option client of %s has %s for %s%s"):format(what, reason or "no client",
-    shown and "the number " .. shown or NO_NUMBER,
-    own and ": the key of its client belongs to " .. own or ""))
+    shown and "the number " .. shown or NO_NUMBER, detail and ": " .. detail or ""))
 end
 
 -- Returns whether `known` and `subject` have the same phone_number_id or, if an id is unknown, the same phone number.
@@ -162,6 +160,7 @@ local function find_by_function(fn, what)
   return function(subject)
     local client, err = fn(subject)
     if client then check_client(client, what, " or nil from the function") end
+    if not client and type(err) == "string" then return no_client(what, subject, nil, err) end
     return client or nil, errors.is_error(err) and err or nil
   end
 end
@@ -200,7 +199,8 @@ function of_number.finder(option, what)
     known_of[client] = known_of[client] or {}
     local is_numbered = subject.number or subject.phone_number_id
     if is_numbered and not serves(client, subject, known_of[client], is_one) then
-      return no_client(what, subject, nil, of_number.digits(client))
+      local own = of_number.digits(client)
+      return no_client(what, subject, nil, own and "the key of its client belongs to " .. own)
     end
     return client, client.pooled and client.pooled.pool:hold(client) or nil
   end
