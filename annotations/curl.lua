@@ -69,7 +69,7 @@ function engine:prepare(head) end
 ---@param options? waba.StartOptions
 ---@param used? waba.Transfer  a finished transfer of this engine, to be reused
 ---@param credentials? waba.Credentials  the credentials of the request; sent only if they belong to the origin of `head`
----@param timeout? number  replaces the option `timeout`, because an argument is faster than a table
+---@param timeout? number  replaces the option `timeout`; saves the table of options in a call
 ---@param connect_timeout? number  replaces the option `connect_timeout`
 ---@return waba.Transfer|nil transfer
 ---@return integer|string id  a small integer that no other transfer in flight has; after an error: the error text

@@ -75,7 +75,7 @@ describe("make install-openresty", function()
       if line:find "^waba emulator" then
         script[#script + 1] = "exec " .. line
       elseif line:find "^D360_API_KEY" then
-        server = line:gsub("…", "word") -- the guide has this command for a number's own key
+        server = line:gsub("…", "word") -- `…` in the guide's command stands for an API key
       elseif not line:find "^apt%-get" and not line:find "^make" then
         script[#script + 1] = line
       end

@@ -6,7 +6,8 @@
 static const char RESPONSE_CLASS[] = "waba.Response";
 static const char RECORD_CLASS[] = "waba.ResponseRecord";
 
-/* The name of the field that contains the record until the other fields are set. */
+/* The other fields of a response are set when one of them is first read. Until then this field has the userdata with
+ * their values. */
 #define RECORD "record"
 
 /* The userdata with the other fields. The userdata has its own class, so that no other value can be used as a record.

@@ -39,7 +39,7 @@
 --   interim = { 100, 103 }  sends these statuses before the response
 --   truncated = n          closes the connection after n bytes of the body
 --   raw = "bytes"          HTTP/1.1: sends these bytes instead of a response, then closes the connection
---   field = "bytes", times = n, tail = "bytes"  with `raw`: then sends the field n times, and the tail
+--   field = "bytes", times = n, tail = "bytes"  only with `raw`: sends the field n times after these bytes, and then the tail
 --   abrupt = true          with `raw`: closes the connection without TLS's close_notify
 --   drop = "head" | "request"   closes the connection without a response: after the head, or after the whole request
 --   reset = "head" | "request"  like `drop`, with a TCP reset; with `raw` the reset follows the raw bytes

@@ -192,8 +192,8 @@ describe("in nginx", function()
       inbox = { depth_left = 2, durable = false, depth = function(self) return self.depth_left end }
     end)
 
-    -- Creates the object that handles the events of the inbox in nginx. A run ends when the function that `stop` gets
-    -- returns true.
+    -- Creates the object that handles the events of the inbox in nginx. A run ends when the function that
+    -- is passed to `stop` returns true.
     local function new(stop)
       local own = ngx_work.new({ inbox = inbox }, { concurrency = 1, batch = 1, lease = 60, interval = 1 })
       assert.is_true(own.work.forever)

@@ -236,7 +236,7 @@ end
 --- (Cloud).
 ---@param user_id? string  the new user id; default: a random one
 ---@param options? { field: boolean? }  field: true: instead of a system message the webhook is a change of the field "user_id_update"
----@return string|true|nil id  the id of the system message
+---@return string|true|nil id  the id of the system message; true with the option `field`
 ---@return waba.Error? err
 function Customer:change_user_id(user_id, options)
   local changed, err = cause(self, "change_user_id", { user_id = user_id, field = options and options.field })

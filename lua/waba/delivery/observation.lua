@@ -53,7 +53,7 @@ local function report(self, kind, event)
   if not ok then io.stderr:write("waba: on_event failed: ", printable.text(raised), "\n") end
 end
 
--- Returns the error without the platform's own tables, because these tables can repeat the request.
+-- Returns the error without the platform's own tables, because these tables can contain text of the request.
 local function without_tables(err)
   if not err.answer and not err.errors then return err end
   local copy = {}

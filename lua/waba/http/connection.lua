@@ -129,7 +129,7 @@ end
 --- Takes the bytes up to and including `mark`, and returns the bytes before the mark. If more than `most` bytes would
 --- be taken, returns nil and "too long".
 function Connection:receive_until(mark, most)
-  local looked = 0 -- the number of bytes in the buffer in which no mark begins
+  local looked = 0 -- the number of bytes that were searched for the mark
   while true do
     local first, last = self.buffer:find(mark, self.from + looked, true)
     if first and last - self.from < most then

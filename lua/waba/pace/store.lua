@@ -18,7 +18,8 @@ store.OPTIONS = {
   on_error = "fun(err: waba.Error)",   -- called when the store can't be reached, at most once per second
 }
 
--- After a failed call, the store is not called for PAUSE seconds, and not for FACTOR times the duration of the call.
+-- After a failed call, the store is not called for PAUSE seconds or FACTOR times the duration of the
+-- call, whichever is longer.
 local PAUSE, FACTOR = 1, 10
 
 --- A store of rate limits, for the option `pace` of `waba.client`.

@@ -36,7 +36,8 @@
 ---@field lane? string      the lane of the entry; default: ""
 ---@field key? string       `put` does not store an entry whose key is recorded
 ---@field value? string     a text that `put` records with the key
----@field same? integer     `put` fails if the recorded value and `value` differ in this number of leading bytes
+---@field same? integer     the number of bytes at the start of `value` that must be equal to the recorded value; `put` fails
+---        otherwise
 ---@field known? string     set by `put` if the key was recorded: the value that was recorded with the key
 ---@field id? string        the id by which the method `find` finds the entry
 ---@field at? number        the earliest time of a `take` in Unix seconds; later entries of the conversation do not wait

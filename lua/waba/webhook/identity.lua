@@ -3,7 +3,8 @@
 -- later event with only one id has the same customer key.
 --
 -- The records of the inbox's store; each belongs to one business number:
---   <phone>:id    the user id, or "" if it is unknown; "?" at the end: only a status contained both ids
+--   <phone>:id    the user id, or "" if it is unknown; "?" at the end: a status has shown that
+--                 the two ids belong together, and no message has
 --   <user id>:id  the phone number, or "" if it is unknown; after a change of the user id: ">" and the new user id
 
 local inbound = require "waba.hosting.inbound"

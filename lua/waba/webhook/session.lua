@@ -195,8 +195,8 @@ function session.open(event, inbox, settings, get)
   return self
 end
 
---- Returns whether `set_step` has an effect: while the handlers of the event run, if the event has a customer and is no
---- status.
+--- Returns whether `set_step` has an effect. The function has an effect only while the handlers of the event run, and
+--- only if the event has a customer and is not a status.
 function session.has_step(event) return steps[event] ~= nil end
 
 --- Sets the step whose handler gets the customer's next message.

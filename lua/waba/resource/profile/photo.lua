@@ -69,7 +69,7 @@ local function fetch_linked(self, timeout)
   if not status or status < 400 or status >= 500 or failure.kind == "rate_limited" then return nil, failure end
   -- an error of the photo's host does not mean that the key is invalid
   return nil, errors.new {
-    kind = "not_found", status = status, message = "the server at the gateway's URL of the photo has no photo",
+    kind = "not_found", status = status, message = "the photo was not found at the URL that the gateway has returned",
   }
 end
 

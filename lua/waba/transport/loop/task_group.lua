@@ -135,7 +135,7 @@ local function call_in(name, transport, fn, run)
   local results, count
   local function keep(...) results, count = { ... }, select("#", ...) end
   run(function() keep(coroutines.pcall(fn, new_group(name, transport))) end)
-  if not results then error("the function did not return: the program ended its coroutine", 0) end
+  if not results then error("the function did not return: the program has ended the coroutine of the function", 0) end
   if not results[1] then error(results[2], 0) end
   return unpack(results, 2, count)
 end
