@@ -207,7 +207,7 @@ describe("the Cloud gateway's templates", function()
         "1 to 2 buttons" },
       { "MARKETING", { components = cards(card(PRODUCT, OFFER, buttons(SPM)), card(PRODUCT, OFFER, buttons(SPM))) },
         "type: unknown" },
-      { "MARKETING", library {}, "UTILITY and AUTHENTICATION only" },
+      { "MARKETING", library {}, "only UTILITY and AUTHENTICATION" },
       { "UTILITY", library { code_expiration_minutes = 91 }, "from 1 to 90" },
       { "UTILITY", library { add_learn_more_link = "yes" }, "boolean" },
       { "UTILITY", with_input { type = "JUMP" }, "must be one of" },
