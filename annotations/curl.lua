@@ -68,7 +68,7 @@ function engine:prepare(head) end
 ---        `transfer:feed` will add
 ---@param options? waba.StartOptions
 ---@param used? waba.Transfer  a finished transfer of this engine, to be reused
----@param credentials? waba.Credentials  the credentials of the request; sent only if they belong to the origin of `head`
+---@param credentials? waba.Credentials  sent only if the credentials belong to the origin of `head`
 ---@param timeout? number  replaces the option `timeout`; saves the table of options in a call
 ---@param connect_timeout? number  replaces the option `connect_timeout`
 ---@return waba.Transfer|nil transfer
@@ -82,7 +82,7 @@ function engine:start(head, body, options, used, credentials, timeout, connect_t
 function engine:pollfd() end
 ---@return "r"
 function engine:events() end
----@return number|nil seconds  the seconds after which `engine:pump` must be called even if the descriptor is not readable
+---@return number|nil seconds  the seconds after which `engine:pump` must be called in any case
 function engine:timeout() end
 --- Waits until a socket is ready, the engine's deadline has passed, `seconds` are over, or a signal arrives.
 ---@param seconds number
@@ -93,9 +93,9 @@ function engine:pump() end
 --- Sends the started requests, even while another coroutine waits for the engine.
 function engine:dispatch() end
 --- Takes the next transfer for which `transfer:wants` returns a value.
----@return integer|nil id
+---@return integer|nil id  nil: there is no such transfer
 function engine:ready() end
----@return integer transfers in flight
+---@return integer count  the number of transfers in flight
 function engine:in_flight() end
 --- Ends the transfers in flight and frees all handles. Further calls have no effect.
 function engine:close() end
@@ -116,13 +116,15 @@ function transfer:step(seconds) end
 ---@param bytes? string  nil: ends the body
 function transfer:feed(bytes) end
 --- Takes the received bytes of the response's body, with the option `stream`.
----@return string|nil
+---@return string|nil bytes  nil: `transfer:wants` does not return "drain"
 function transfer:drain() end
----@return integer sent, integer|nil to_send, integer received, integer|nil to_receive  the numbers of bytes of the
----        request's body and of the response's body
+---@return integer sent  bytes of the request's body
+---@return integer|nil to_send  the size of the request's body; nil: unknown
+---@return integer received  bytes of the response's body
+---@return integer|nil to_receive  the size of the response's body; nil: unknown
 function transfer:progress() end
 ---@return waba.Response|nil
----@return waba.TransferFailure?
+---@return waba.TransferFailure? failure  the reason if there is no complete response
 function transfer:finish() end
 --- Ends the transfer. `transfer:finish` then returns a failure with the code "cancelled".
 function transfer:cancel() end

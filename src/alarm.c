@@ -45,7 +45,7 @@ static int system_open(void) {
 static void system_set(int descriptor, long long microseconds) {
   struct kevent change;
   EV_SET(&change, 1, EVFILT_TIMER, EV_DELETE, 0, 0, 0);
-  kevent(descriptor, &change, 1, NULL, 0, NULL); /* fails harmlessly if no timer was set */
+  kevent(descriptor, &change, 1, NULL, 0, NULL); /* the error for a missing timer is ignored */
   if (microseconds < 0) return;
   EV_SET(&change, 1, EVFILT_TIMER, EV_ADD | EV_ONESHOT, 0, (microseconds + 999) / 1000, 0);
   kevent(descriptor, &change, 1, NULL, 0, NULL);

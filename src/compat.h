@@ -147,7 +147,7 @@ static inline void *compat_checkclass(lua_State *L, int index, const char *name)
  * methods. In Lua, `getmetatable` returns only the name of the class. Leaves the stack unchanged. */
 static inline void compat_newclass(lua_State *L, const char *name, const luaL_Reg *entries) {
   if (!luaL_newmetatable(L, name)) {
-    lua_rawsetp(L, LUA_REGISTRYINDEX, name); /* another copy of the module has already registered the class */
+    lua_rawsetp(L, LUA_REGISTRYINDEX, name); /* another copy of the module has created the metatable */
     return;
   }
   lua_pushvalue(L, -1);

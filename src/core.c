@@ -119,7 +119,7 @@ static int random_number(lua_State *L) {
   if (!system_random(&bits)) {
     return luaL_error(L, "the system returned no random bytes: %s", system_describe(errno, text));
   }
-  lua_pushnumber(L, (lua_Number)(bits >> 11) / 9007199254740992.0); /* a double has 53 bits */
+  lua_pushnumber(L, (lua_Number)(bits >> 11) / 9007199254740992.0); /* 53 bits, because a double represents no more */
   return 1;
 }
 

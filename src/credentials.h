@@ -23,7 +23,7 @@ struct credentials {
   size_t name_length; /* the length of the header name at the start of `line` */
   char *value;        /* the secret inside `line`; it ends with a NUL */
   size_t value_length;
-  char *origin; /* the origin in the form of `origin_read`; it ends with a NUL */
+  char *origin; /* the origin as `origin_read` writes origins; it ends with a NUL */
 };
 
 /* `credentials_fill` returns this pointer if there is not enough memory. */

@@ -20,7 +20,7 @@ static int new_secret(lua_State *L, const char *class) {
   const char *value = check_field(L, "value", &value_length);
   const char *origin = check_field(L, "origin", &origin_length);
   struct credentials *credentials = lua_newuserdatauv(L, sizeof *credentials, 0);
-  memset(credentials, 0, sizeof *credentials); /* from here on, __gc can run */
+  memset(credentials, 0, sizeof *credentials); /* __gc reads the struct even if `credentials_fill` fails */
   luaL_setmetatable(L, class);
   const char *message = credentials_fill(credentials, name, name_length, value, value_length, origin, origin_length);
   if (message == credentials_no_memory) return luaL_error(L, "%s", message);

@@ -17,7 +17,7 @@ static int curl_wait(lua_State *L) {
   for (size_t i = 0; i < count; i++) {
     lua_rawgeti(L, 1, (int)i + 1);
     engines[i] = engine_class_check(L, -1);
-    lua_pop(L, 1); /* the list prevents the collection of the engine */
+    lua_pop(L, 1); /* the table at index 1 keeps the engine alive */
   }
   if (!engine_wait_any(engines, count, microseconds)) return luaL_error(L, "not enough memory");
   return 0;

@@ -17,7 +17,7 @@ struct engine {
   size_t references;
   bool closed;
   pid_t process;        /* the process that opened the handles */
-  unsigned char *alive; /* a page that the system zeroes in a child process; NULL: not supported */
+  unsigned char *alive; /* a page that the system zeroes in a child process; NULL: the system has no such pages */
   CURLM *multi;         /* NULL: closed, or the system refused new handles; the next call tries again */
   struct watch *watch;
   struct transfer_settings settings;

@@ -122,7 +122,7 @@ static bool describe_limit(struct description to, const struct transfer *transfe
       code == CURLE_FAILED_INIT) {
     error = system_limit_of_files();
   }
-  /* EAFNOSUPPORT is no limit: a machine without IPv4 or IPv6 uses the other protocol. */
+  /* EAFNOSUPPORT is no limit. If the machine has no IPv6, libcurl tries the IPv4 addresses, and the reverse. */
   if (error == 0 || error == EAFNOSUPPORT) return false;
   return set(to, "network", "limit", "no connection can be opened: %s", system_describe(error, text));
 }

@@ -47,7 +47,7 @@ static bool open_file(struct file *file, const char *path) {
   if (fstat(descriptor, &status) != 0) error = errno;
   else if (!S_ISREG(status.st_mode)) error = EINVAL;
   else if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) error = errno;
-  else if (fstat(descriptor, &status) != 0) error = errno; /* the size may have changed before the file was locked */
+  else if (fstat(descriptor, &status) != 0) error = errno; /* another process may have written before the lock */
   else if (status.st_size == 0 && !sync_folder(path)) error = errno;
   if (error != 0) {
     close(descriptor);
@@ -74,7 +74,7 @@ static bool append(struct file *file, const char *bytes, size_t length) {
     if (count <= 0) {
       const int error = count == 0 ? EIO : errno;
       if (written > 0 && ftruncate(file->descriptor, file->size) != 0) {
-        file->size += (off_t)written; /* the incomplete line remains in the file */
+        file->size += (off_t)written; /* the written part of the line remains in the file */
       }
       errno = error;
       return false;

@@ -15,13 +15,14 @@
 #endif
 
 struct head {
-  unsigned long long id; /* never 0; unique in its engine, while the address of a freed head may be used again */
+  /* Never 0. An engine never uses an id for a second head, but a new head can have the address of a freed head. */
+  unsigned long long id;
   char *method;
   char *url;
   CURLU *parsed; /* the parsed URL, so that libcurl need not parse the URL for each request */
   char origin[ORIGIN_SIZE];
-  struct curl_slist *lines; /* the first line prevents libcurl from adding "Expect: 100-continue" to a large body */
-  struct curl_slist **last; /* where the pointer to the next line is stored */
+  struct curl_slist *lines; /* the first line, "Expect:", stops libcurl from sending "Expect: 100-continue" */
+  struct curl_slist **last; /* `lines`, or the field `next` of the last line */
   bool plain;               /* true: http instead of https, which is allowed to loopback only */
   bool loopback;            /* true: the host is this machine, so no proxy is used */
   bool is_post;             /* true: the method is POST, PUT or PATCH */

@@ -51,8 +51,8 @@ static bool matches(const char *text, size_t size, const char *pattern, unsigned
 bool http2_read(struct http2_stream *stream, const char *text, size_t size, unsigned long *last) {
   unsigned long numbers[2];
   const char first = size > 0 ? text[0] : '\0';
-  if (first != 'U' && first != '[' && first != 'R' && first != 'r') return false; /* most texts */
-  /* The first text is that of libcurl 7.88 to 8.2, the second text that of libcurl 8.3 and newer. */
+  if (first != 'U' && first != '[' && first != 'R' && first != 'r') return false; /* true for most texts */
+  /* libcurl 7.88 to 8.2 writes the first text. libcurl 8.3 and newer write the second text. */
   if (matches(text, size, "Using Stream ID: #", numbers) || matches(text, size, "[HTTP/2] [#] OPENED ", numbers)) {
     stream->id = numbers[0];
   }

@@ -36,6 +36,6 @@ void http2_forget(struct http2_count *count);
  * connection; then `*last` is the last stream that the server may process. */
 bool http2_read(struct http2_stream *stream, const char *text, size_t size, unsigned long *last);
 
-/* Returns whether a GOAWAY refuses the stream. `last` is the last stream in the GOAWAY, which was received on the
- * connection of the stream `of`. */
+/* Returns whether a GOAWAY refuses the stream. The GOAWAY was received on the connection of the stream `of`. `last` is
+ * the last stream that the server may process. */
 bool http2_is_above(const struct http2_stream *stream, const struct http2_stream *of, unsigned long last);

@@ -7,7 +7,7 @@ struct reader {
   const char *at, *end;
   const struct json_pick *pick;
   struct json_piece *pieces;
-  unsigned seen; /* one bit for each path; set if the root of the path was read */
+  unsigned seen; /* one bit for each path; 1: the root of the path was read */
 };
 
 struct place {

@@ -28,11 +28,11 @@ struct reader {
   const char *start, *at, *end;
   struct name *names;
   int names_index;
-  int lists_index, texts_index; /* lists_index 0: parts of the text are not stored at present */
+  int lists_index, texts_index; /* lists_index 0: `texts` gets no parts of the text at present */
   size_t strings;
   int depth;
   bool guard;
-  const char *message; /* the error at `at`; NULL: the error is at the top of the stack */
+  const char *message; /* the error text; NULL: the error text is at the top of the stack */
 };
 
 void json_read_cache(lua_State *L) {

@@ -95,9 +95,9 @@ bool json_make_plain(lua_State *L) {
 struct step {
   const struct step *up;
   const void *table; /* the table that contains the part */
-  const char *name;  /* NULL: `position` */
+  const char *name;  /* the part's name in `table`; NULL: the part has a position */
   size_t name_length;
-  lua_Number position; /* from 1 */
+  lua_Number position; /* the part's position in `table`, from 1 */
 };
 
 static bool is_plain_name(const char *name, size_t length) {

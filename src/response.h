@@ -28,7 +28,7 @@ struct response {
   /* The fields of a failure. */
   struct failure failure;
   enum transfer_sent sent;
-  bool has_connection; /* true: not only `bytes_sent`, but also `reused` and `version` are known */
+  bool has_connection; /* true: `reused` and `version` in `facts` are known */
 };
 
 void response_register(lua_State *L);

@@ -13,14 +13,14 @@ enum source_error { SOURCE_OK, SOURCE_SHRUNK, SOURCE_UNREADABLE, SOURCE_SHORT, S
 struct source {
   enum source_kind kind;
   const char *bytes; /* SOURCE_BYTES: the body */
-  int descriptor;    /* SOURCE_FILE: the open file; else -1 */
+  int descriptor;    /* SOURCE_FILE: the descriptor of the open file; else -1 */
   char *path;        /* SOURCE_FILE: the path of the file */
   struct buffer fed; /* SOURCE_FED: the fed bytes, of which libcurl has read `taken` bytes */
   size_t taken;
   curl_off_t fed_total;
   bool ended;          /* SOURCE_FED: true: the last byte was fed */
   bool paused;         /* true: libcurl waits until further bytes are fed */
-  curl_off_t size;     /* -1: unknown */
+  curl_off_t size;     /* the number of bytes of the body; -1: unknown */
   curl_off_t position; /* the number of bytes that libcurl has read */
   bool complete;       /* true: libcurl has read the last byte, so the server may have received the complete body */
   bool rewindable;     /* true: the body may be sent again */

@@ -58,7 +58,7 @@ struct transfer {
   /* The end. */
   enum transfer_end end;
   CURLcode code;
-  int socket_error; /* the errno of the call that opened a socket, or 0 */
+  int socket_error; /* the errno of the last failure to open a socket; 0: no failure */
   char error[CURL_ERROR_SIZE];
 
   void *owner; /* the Lua userdata, or NULL */
@@ -139,7 +139,7 @@ enum transfer_sent transfer_sent(const struct transfer *transfer);
  * static. */
 struct failure {
   const char *kind;
-  const char *code; /* NULL: `curl_code` */
+  const char *code; /* the library's own code; NULL: `curl_code` is the code */
   const char *path; /* the name of the invalid option, or NULL */
   CURLcode curl_code;
 };

@@ -225,7 +225,7 @@ static int deliver(lua_State *L, struct transfer_box *box, lua_CFunction push) {
 /* [] -> [want] */
 static void push_want(lua_State *L, enum transfer_want want) {
   static const char *const words[] = {NULL, "finished", "input", "drain", "progress"};
-  lua_pushstring(L, words[want]); /* nil for NULL */
+  lua_pushstring(L, words[want]); /* `lua_pushstring` pushes nil for NULL */
 }
 
 static int transfer_wants_method(lua_State *L) {

@@ -74,7 +74,7 @@ bool watch_want(struct watch *watch, int socket, int events) {
   struct watch_entry *entry = &watch->entries[socket];
   entry->wanted = (unsigned char)events;
   if (events == 0 && !entry->open) {
-    /* Before the next flush the socket can be closed, and a new socket can get its number. */
+    /* Before the next flush the socket can be closed, and a new socket can get the number of the closed socket. */
     watch_register(watch, socket);
   } else {
     watch_change(watch, socket);

@@ -45,7 +45,7 @@ end
 --- but not a program that calls `copas.step` in its own loop. `watch` detects calls of `copas.step`.
 ---@param copas table
 ---@param thread thread|nil  the running coroutine
----@param is_main? boolean
+---@param is_main? boolean  true: `thread` is the main program
 return function(copas, thread, is_main)
   if not thread or is_main then
     if copas.running == false then watch(copas) end

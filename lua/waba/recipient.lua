@@ -109,7 +109,7 @@ function recipient.read(to)
   if is_number(to, LEAST, MOST) then return to end
   if type(to) == "table" then return read_table(to) end
   local first = type(to) == "string" and to:byte(1)
-  if first and first >= 65 and first <= 90 and is_user_id(to) then return to, "user" end -- "A" to "Z"
+  if first and first >= 65 and first <= 90 and is_user_id(to) then return to, "user" end -- an id begins with "A" to "Z"
   return recipient.normalize(to)
 end
 

@@ -168,7 +168,7 @@ end
 local function is_owner(name)
   if name ~= "cqueues" then return false end
   local _, is_own = loaded.cqueues.running()
-  return is_own or coroutines.IS_PUC_51 -- cqueues has not started the inner coroutines of `coroutines.protect`
+  return is_own or coroutines.IS_PUC_51 -- `is_own` is false in an inner coroutine of coroutines.lua
 end
 
 --- Returns the event loop in which the calling code waits. If `waba.run` or cqueues has started the running coroutine,

@@ -109,15 +109,15 @@ function client.new(options)
   -- a client has at most 16 fields: Lua doubles the memory of a table for the 17th field
   local self = {
     hosting = hosting, base_url = base_url, sandbox = options.sandbox,
-    has_proxy = options.proxy and options.proxy ~= "", -- not the URL, which can contain a password; nil: environment
-                                                       -- variables select the proxy
+    -- nil: environment variables select the proxy. The URL of the proxy is not stored, because it can have a password.
+    has_proxy = options.proxy and options.proxy ~= "",
     timeout = options.timeout, connect_timeout = options.connect_timeout,
     validate = options.validate, namespace = options.namespace,
     checks = options.validate and schema.checks(hosting.name, options.validate),
     expected_number = options.expect_number ~= nil and runtime.require("waba.resource.phone_number").expected(
       options.expect_number, "waba.client: option expect_number"),
     ordered = options.ordered,
-    heads = {}, -- the heads of requests, by endpoint (client/call.lua)
+    heads = {}, -- the request heads by endpoint (client/call.lua)
     closed = false,
     pooled = false, -- the pool's record of this client (client/pool.lua), or false
   }
@@ -200,7 +200,8 @@ function Client:send_all(source, options)
   if type(options) == "table" and options.send ~= nil then
     option.check(options.send, sending.OPTIONS, "client:send_all: option send")
   end
-  local summary, err = require("waba.bulk").send_all(self, source, options) -- a tail call would change the levels of errors
+  -- not a tail call, which would change the levels of errors
+  local summary, err = require("waba.bulk").send_all(self, source, options)
   return summary, err
 end
 
@@ -244,7 +245,8 @@ end
 ---@return waba.Response|waba.Error response  has `status` and `headers`
 function Client:request(options)
   if self.closed then error(CLOSED, 2) end
-  local json, response = runtime.require("waba.client.request")(self, options) -- a tail call would change the levels of errors
+  -- not a tail call, which would change the levels of errors
+  local json, response = runtime.require("waba.client.request")(self, options)
   return json, response
 end
 

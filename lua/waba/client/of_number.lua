@@ -133,7 +133,8 @@ end
 local function find_in_table(clients, what)
   local known = read_table(clients, what)
   local checked = check_keys(known, what)
-  local used = setmetatable({}, { __mode = "v" }) -- `pairs(clients)` does not find the clients that a metatable returns
+  -- Known and later found clients by number. `pairs(clients)` misses clients that the metamethod `__index` returns.
+  local used = setmetatable({}, { __mode = "v" })
   for number, client in pairs(known) do used[number] = client end
   local function at(key) return key and (clients[key] or known[key]) end -- the program may have changed `clients`
   -- Returns the number of another client in `others` that has the API key of `client`.

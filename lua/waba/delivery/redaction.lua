@@ -47,8 +47,8 @@ local function collect(value, is_personal, found)
   end
 end
 
--- The first BEGINNING bytes of `value` occur in `text` at the position `first`. Returns the position in `text` up to
--- which `text` and `value` are equal.
+-- Returns the position in `text` of the last byte that equals the corresponding byte of `value`. The caller has found
+-- the first BEGINNING bytes of `value` in `text`, at the position `first`.
 local function last_of(text, first, value)
   local length = BEGINNING
   while length < #value and text:byte(first + length) == value:byte(length + 1) do length = length + 1 end

@@ -147,7 +147,7 @@ end
 local function next_chunk(self)
   self.connection:take_turns(CHUNK_WORK)
   local line, reason
-  if self.left == 0 then -- the line break after the previous chunk
+  if self.left == 0 then -- skips the line break after the previous chunk
     line, reason = read_line(self, 2)
     if not line then return nil, reason end
     self.left = nil
@@ -159,7 +159,7 @@ local function next_chunk(self)
   self.left = tonumber(digits, 16)
   if self.left > 0 then return true end
   local read = 0
-  repeat -- trailers
+  repeat -- skips the trailers
     line, reason = read_line(self, MAX_TRAILERS)
     if not line then return nil, reason end
     read = read + #line + 2

@@ -49,8 +49,8 @@ function limits.peer(address)
   return table.concat(groups_of(address), ":", 1, 4)
 end
 
--- Returns the connection to close: `fits` accepts the connection, and the server has waited for `seconds` or longer.
--- Connections without valid credentials are preferred; otherwise the longest wait decides.
+-- Returns the connection to close. The function `fits` must return true for the connection, and the server must have
+-- waited at least `seconds` for its peer. Prefers connections without valid credentials, then the longest wait.
 local function longest_waiting(connections, fits, seconds)
   local found
   local latest = core.clock() - seconds
@@ -78,8 +78,8 @@ local function any() return true end
 local function is_unknown(connection) return not connection.trusted end
 local function has_unknown_body(connection) return connection.has_body and not connection.trusted end
 
--- Does the same as `close_longest_waiting`, but for frequent calls: after a search without result, the next search
--- happens only when the wait of a connection can be long enough. The time of the next search is written into `place`.
+-- Does the same as `close_longest_waiting`, but for frequent calls. After a search without result, searches again only
+-- when the wait of a connection can be long enough. Stores the time of the next search in the table `place`.
 local function search_and_close(self, place, connections, fits)
   local now = core.clock()
   if now < place.next_search then return false end

@@ -15,13 +15,14 @@
 ---@class waba.Request
 ---@field head waba.RequestHead
 ---@field body? string|{ file: string }|{ reader: (fun(): string|nil), size: integer? }
----@field into? { file: string?, sink: nil|fun(bytes: string), max_size: integer? }  the destination of the body of a 2xx
----        response: the path of a file or a function; default: memory. max_size: the largest number of bytes after
+---@field into? { file: string?, sink: nil|fun(bytes: string), max_size: integer? }  where a 2xx body is
+---        written: the path of a file, or a function; default: memory. max_size: the largest number of bytes after
 ---        decompression
 ---@field timeout? number  seconds for the whole request
 ---@field connect_timeout? number  seconds
 ---@field max_body? integer  the largest number of bytes, after decompression, of a body in memory
----@field progress? fun(sent: integer, to_send: integer|nil, received: integer, to_receive: integer|nil)
+---@field progress? fun(sent: integer, to_send: integer|nil, received: integer, to_receive: integer|nil)  called during
+---        the request with numbers of bytes: sent and received, and in total (nil: unknown)
 
 --- A response. A transport may compute the fields other than `status` and `body` when a program first reads one of
 --- these fields.
@@ -47,9 +48,9 @@
 ---        have received the complete request; "yes": a status line was received
 ---@field path? string  the client option that is invalid, such as "proxy"
 ---@field status? integer  the status, if a status line was read before the failure
----@field bytes_sent? integer
----@field reused? boolean
----@field protocol? string
+---@field bytes_sent? integer  the bytes of the request's body that were sent
+---@field reused? boolean  true: an existing connection was used; nil: there was no connection
+---@field protocol? string  "HTTP/1.1" or "HTTP/2"; nil: unknown
 
 ---@class waba.Transport
 local transport = {}

@@ -8,7 +8,7 @@ local ngx = ngx
 ---@field is_wanted boolean  true: there is work left
 ---@field serial integer  the number of the current timer of nginx; older timers do nothing
 ---@field due number  the time at which the timer must run; infinity while it runs
----@field is_running boolean?
+---@field is_running boolean?  true: nginx runs the timer now
 local Timer = { __name = "waba.NgxTimer" }
 Timer.__index = Timer
 

@@ -23,9 +23,9 @@ local PER_CHECKER = 16
 function waiting.add_fields(self)
   self.waiters = {} -- the waiter of each transfer, by transfer id
   self.waiting = 0 -- the number of waiters
-  self.transfers = setmetatable({}, { __mode = "v" }) -- by transfer id; weak: only the coroutine keeps the transfer
-  -- by waiter: the transfers of code outside of a loop's coroutines, if callbacks or functions of requests can run
-  -- during the wait
+  self.transfers = setmetatable({}, { __mode = "v" }) -- by transfer id; only the coroutine keeps a transfer alive
+  -- by waiter: the transfers of code in no coroutine of an event loop. A transfer is stored if callbacks of the loop or
+  -- functions of the request can run during the wait
   self.alone = setmetatable({}, { __mode = "k" })
   self.leaders = setmetatable({}, { __mode = "k" }) -- by group of tasks: the waiter of the leader
   self.led_at = setmetatable({}, { __mode = "k" }) -- by group of tasks: the time at which the leader was last resumed
@@ -139,7 +139,8 @@ local function lead(self, engine, waiter, id, transfer, request)
   if not self.closed then pump(self, engine, id) end
 end
 
--- Returns whether another coroutine of the same loop drives the engine. For a new waiter, the leader is not checked.
+-- Returns whether another coroutine of the same loop drives the engine. Does not check for a new waiter whether the
+-- leader still exists.
 local function is_led(self, group, waiter)
   local leader = self.leaders[group]
   if not leader or leader == waiter then return false end
@@ -201,7 +202,7 @@ function waiting.wait(self, engine, loop, task, id, transfer, request)
     waiters[id] = nil
     self.waiting = self.waiting - 1
   end
-  -- without a leader, this coroutine was woken to lead, but its transfer has ended
+  -- without a leader, another coroutine has woken this coroutine to lead, but the transfer of this coroutine has ended
   local leader = self.leaders[group]
   if not leader or leader == waiter then pass_lead(self, waiter) end
   return waiter

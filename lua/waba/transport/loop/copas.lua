@@ -36,7 +36,7 @@ function Waiting.close() end
 -- All waits share two alarms: `never` is never readable; `timer` becomes readable when the first sleeper is due.
 local never, timer
 local sleepers = {}
-local waiting = 0 -- the number of waiting tasks; too high if the program has ended a waiting coroutine
+local waiting = 0 -- the number of waiting tasks, and of tasks whose coroutine ended during the wait
 local driver -- the object of the coroutine that wakes sleepers, while this coroutine exists
 
 function loop.task()

@@ -123,7 +123,7 @@ local function run_ready(scheduler)
     local task = ready[i]
     ready[i] = nil
     if status(task.thread) == "dead" then
-      settle(scheduler, task, true) -- the program has closed the coroutine
+      settle(scheduler, task, true) -- the program has closed the coroutine by `coroutine.close`
     else
       settle(scheduler, task, resume(task.thread))
     end
@@ -207,7 +207,7 @@ function native.run(fn, ...)
     first = first or task
   end
   local ok, raised = pcall(drive, scheduler)
-  for task in pairs(scheduler.tasks) do reap(task) end -- there are tasks only after an error
+  for task in pairs(scheduler.tasks) do reap(task) end -- tasks are left only after an error
   if not ok then error(raised, 0) end
   return unpack(first.results, 1, first.result_count)
 end
