@@ -499,7 +499,7 @@ local nginx = {}
 ---@field type? string  image/jpeg, image/png, video/mp4 or application/pdf; default: by the name of the file
 ---@field size? integer  bytes of the file
 ---@field filename? string  the name that the platform gets; default: the name of the file
----@field upload? string  the field `upload` of the error of a failed upload: sends only the rest of the same bytes
+---@field upload? string  the value of `err.upload` after a failed upload: only the rest of the file is sent
 ---@field progress? fun(sent: integer, total: integer)  called while bytes are sent
 ---@field timeout? number  seconds for the complete upload; default: ten times the client's `timeout`
 
@@ -545,8 +545,8 @@ local nginx = {}
 ---@field limit? integer  number of templates in one page; default on On-Premise hosting: 1000
 ---@field name? string  selects templates with this name, in all languages
 ---@field status? string  the status, such as "approved". If the gateway does not filter, the client removes other templates, so a page has fewer templates
----@field category? string  the category, such as "MARKETING"; filtered as `status`
----@field language? string  the language, such as "en_US"; filtered as `status`
+---@field category? string  the category, such as "MARKETING"; selects templates in the same way as `status`
+---@field language? string  the language, such as "en_US"; selects templates in the same way as `status`
 ---@field sort? string|string[]  On-Premise: names of fields to sort by; "-" before a name: descending
 ---@field filters? table|string  On-Premise: further filters: { ["business_templates.name"] = "order_ready_v2" }
 ---@field fields? string|string[]  Cloud: the names of the fields that are returned for each template
@@ -612,7 +612,7 @@ local nginx = {}
 
 --- A webhook URL, with credentials.
 ---@class waba.WebhookAddressOptions
----@field url string  required: begins with https:// (or http:// for this machine, for the emulator); on Cloud hosting the URL has no port, and its host has no "_"
+---@field url string  required: begins with https://; on loopback also http://, for the emulator; on Cloud hosting the URL has no port, and its host has no "_"
 ---@field user? string  webhooks have the header `Authorization: Basic …` with user and password
 ---@field password? string
 ---@field headers? table<string, string>  further headers of each webhook

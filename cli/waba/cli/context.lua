@@ -7,7 +7,7 @@ local profiles = require "waba.cli.profiles"
 
 ---@class waba.cli.Context
 ---@field args table  the parsed command line
----@field json boolean
+---@field json boolean  true: results are printed as JSON
 local Context = {}
 Context.__index = Context
 

@@ -56,7 +56,7 @@ end
 --- Opens the outbox that --outbox, or --redis and --outbox-prefix, select.
 ---@param ctx waba.cli.Context
 ---@param args table
----@param option? string  the name that the command has for --outbox
+---@param option? string  the option with the path of the file, for the error message; default: "--outbox"
 ---@return waba.Outbox|nil  nil: the options select no outbox
 function inbox_place.open_outbox(ctx, args, option)
   if args.outbox then

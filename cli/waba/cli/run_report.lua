@@ -9,8 +9,8 @@ Report.__index = Report
 
 local run_report = {}
 
-local MOST_ROWS = 10000 -- failed rows on the page
-local MOST_POINTS = 240 -- points in a chart; in a longer run, `point_of` joins each pair of points
+local MOST_ROWS = 10000 -- the largest number of failed rows on the page
+local MOST_POINTS = 240 -- the largest number of points in a chart; after that, `point_of` joins each pair of points
 
 local function quoted(value)
   local text = tostring(value == nil and "" or value)

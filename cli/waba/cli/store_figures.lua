@@ -20,8 +20,8 @@ Figures.__index = Figures
 ---@field dead_is_cut boolean  true: there are further dead letters
 ---@field conversations { name: string, entries: integer, taken: boolean, oldest: number, attempts: integer, reason: string? }[]
 ---@field errors { reason: string, to_retry: integer, dead: integer, latest: number }[]
----@field came number?        entries per second; nil in the first snapshot and if `is_cut` is true
----@field left number?        entries per second; nil in the first snapshot and if `is_cut` is true
+---@field came number?        new entries per second; nil in the first snapshot and if `is_cut` is true
+---@field left number?        removed entries per second; nil in the first snapshot and if `is_cut` is true
 
 -- Returns the first rows, about MOST, and whether the store has more rows.
 local function read_rows(store, dead)

@@ -86,7 +86,7 @@ function migrate.scan(path, fn)
   local summary, state, number = new_summary(), { file = file, block = "", from = 1 }, 0
   for bytes, is_too_long in next_line, state do
     number = number + 1
-    if number == 1 then bytes = bytes:gsub("^\239\187\191", "") end -- a byte order mark
+    if number == 1 then bytes = bytes:gsub("^\239\187\191", "") end -- removes a byte order mark
     if is_too_long or bytes:find "%S" then
       local read = is_too_long and entries.too_long() or entries.read(bytes)
       read.line = number

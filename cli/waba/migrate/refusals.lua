@@ -15,7 +15,7 @@ local REMOVABLE = {
 local MEDIA_ID = "^.*%f[%a](%a+)%.id$"
 local MEDIA = { image = true, video = true, audio = true, document = true, sticker = true, gif = true }
 
-local MOST = 300 -- listed errors; a message has fewer contact cards
+local MOST = 300 -- the largest number of checks, and therefore of listed errors, for one message
 
 -- Returns the table with the field at a path such as "contacts[1].ims", and the name of the field.
 local function place_of(message, path)

@@ -211,7 +211,7 @@ local HOLD = {
 --- "held_for_quality_assessment", and they get no statuses until `held = false` ends the hold. If a review pauses or
 --- disables the template, held messages fail with 132015.
 ---@param name string
----@param held? boolean  by default true
+---@param held? boolean  false ends the hold; default: true
 ---@param about? waba.emulator.HoldOptions
 ---@return integer|nil count  the number of changed translations
 ---@return waba.Error? err    the template does not exist

@@ -17,10 +17,11 @@ local DAY = 86400
 ---@field checked_at? number    the time of the last completed check (On-Premise)
 ---@field checking? boolean     true: a check is in progress (On-Premise)
 ---@field last_inbound? number  the time of the contact's last message
----@field blocked? boolean
+---@field blocked? boolean     true: the business has blocked the contact
 ---@field hidden? boolean       true: webhooks do not contain the contact's phone number (Cloud)
 ---@field standby? boolean      true: another sender controls the conversation (Cloud)
----@field preferences? table<string, "stop"|"resume">  by category, whether the customer has stopped messages (Cloud)
+---@field preferences? table<string, "stop"|"resume">  by category of messages; "stop": the customer
+---        wants no such messages (Cloud)
 ---@field identity? { hash: string, created_timestamp: integer, acknowledged: boolean }
 
 -- `known` has the contacts by phone number, `users` the contacts by user id.

@@ -41,7 +41,7 @@ end
 --- Opens the file of the option `record`, with mode 600. Returns a function that appends the JSON of a message to the
 --- file, and raises an error if the file can't be written; or nil and an error message.
 function journal.open_record(path)
-  core.make_private(path) -- if this fails, io.open fails too and returns the error
+  core.make_private(path) -- the result is not checked: if make_private fails, io.open fails too
   local file, message = io.open(path, "ab")
   if not file then return nil, "option record: the file can't be opened: " .. message end
   file:setvbuf("no") -- the file has no buffer, because the process may be killed at any time

@@ -224,7 +224,7 @@ end
 
 -- Returns the exit code in the results of os.execute, which differ between versions of Lua.
 local function exit_code(first, what, code)
-  if type(first) == "number" then -- in Lua 5.1 and LuaJIT the result is the wait status of the system
+  if type(first) == "number" then -- Lua 5.1 and LuaJIT return the wait status of the system
     return first >= 256 and math.floor(first / 256) or first > 0 and 128 + first % 128 or 0
   end
   return what == "signal" and 128 + code or code

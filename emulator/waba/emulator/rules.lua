@@ -59,8 +59,8 @@ local TEXTS = {
   when_several = "Parameter '%s[%d].%s' is mandatory where there are several",
 }
 
--- The kind of an error selects the error code. Usually the kind is the name of the error text in TEXTS; for the names
--- in this table, the kind is another name.
+-- Maps the name of an error text in TEXTS to the kind of the error, which selects the error code. A name that is
+-- missing here is itself the kind.
 local KINDS = { none_of = "missing", when_several = "missing", several_of = "exclusive", needs_other = "exclusive" }
 
 -- Reports an error with the error text `name` and the code for `kind`. A code in the rule replaces that of the checker.

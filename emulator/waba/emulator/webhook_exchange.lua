@@ -9,7 +9,7 @@ local sockets = require "cqueues.socket"
 
 local webhook_exchange = {}
 
-local EXCERPT = 500 -- the number of characters that the journal keeps of a response with another status than 200
+local EXCERPT = 500 -- the journal keeps this number of characters of a response whose status is not 200
 local MAX_BODY = 64 * 1024
 -- Counts the bytes of connections to receivers without a limit.
 local NO_LIMITS = limits.new()

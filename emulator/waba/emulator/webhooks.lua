@@ -19,7 +19,8 @@ local IDLE = 0.5
 ---@class waba.emulator.WebhookShape
 ---@field join fun(events: table, more: table)   adds the events `more` of another delivery to `events`, for a batch
 ---@field body fun(events: table): table         returns the body to post
----@field sign? fun(body: string): string|nil    returns the value of the header X-Hub-Signature-256
+---@field sign? fun(body: string): string|nil    returns the value of the header
+---        X-Hub-Signature-256; nil without a secret
 
 ---@class waba.emulator.Webhooks
 ---@field addresses table<string, { url: string, headers: table<string, string> }>  the URLs by name; "number" is the URL of the business number

@@ -40,7 +40,7 @@
 ---@field ask fun(self: waba.Event, message: waba.Message, step: string, options: waba.SendOptions?): waba.Sent|nil, waba.Error?
 ---                          sends a message as `event:reply` does; the customer's next message goes to the handler
 ---                          `on.step[step]`
----@field customer waba.Customer?  in the receiver's handlers: the customer of the event, by whichever id is known
+---@field customer waba.Customer?  in the receiver's handlers: the customer's known ids and names
 ---@field previous waba.Customer?  the previous ids of a customer whose ids have changed
 ---@field messages waba.Event[]?  with the receiver's option `gather`: all messages that the handler gets together
 ---@field is_late boolean?    true: the message is older than the receiver's option `max_age`

@@ -7,7 +7,7 @@ local text, type = values.some_text, type
 
 local sent = {}
 
-local SUMMARY = {} -- a key in tables that `sent.summary` has made
+local SUMMARY = {} -- `sent.read` recognises the tables of `sent.summary` by this key
 
 --- An accepted message.
 ---@class waba.Sent
@@ -18,7 +18,7 @@ local SUMMARY = {} -- a key in tables that `sent.summary` has made
 ---@field status string?    Cloud, templates: "accepted", "held_for_quality_assessment" or "paused"
 ---@field group_id string?  Cloud: the group, if the message was sent to a group
 
-local pick -- made at the first use
+local pick -- the first call of `sent.summary` sets `pick`
 
 --- Picks the known fields from a 2xx body of the usual form, for `sent.read`. Returns nil if the body has another form
 --- and must be decoded.
@@ -30,7 +30,7 @@ function sent.summary(body)
   if wa_id == "" then wa_id = nil end
   if input == "" then input = nil end
   local summary = { id = id, wa_id = wa_id, input = input, [SUMMARY] = true }
-  -- few responses have these fields, and a table without them needs less memory
+  -- the three fields are set only if they have a value, because a smaller table needs less memory
   if status and status ~= "" then summary.status = status end
   if group_id and group_id ~= "" then summary.group_id = group_id end
   if user_id and user_id ~= "" then summary.user_id = user_id end

@@ -46,8 +46,8 @@ end
 --- in the frame.
 ---@param kind string  the platform's name of the message: "button"
 ---@param content any  the argument of the builder
----@param fields table<string, true|fun(value: any): any>  for each field of the action, true, or the function that
----  converts its value
+---@param fields table<string, true|fun(value: any): any>  for each field of the action, the
+---  function that converts the value; true: the value is not converted
 ---@return waba.Message
 ---@return table? action  the message's action, which the caller may change
 function frame.interactive(kind, content, fields)

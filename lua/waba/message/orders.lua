@@ -68,7 +68,7 @@ end
 
 ---@class waba.Amount  either `value` or `amount_1000` is required
 ---@field value? integer        in hundredths
----@field offset? integer       100, the default: `value` is in hundredths
+---@field offset? integer       must be 100, the default: `value` is divided by `offset`
 ---@field amount_1000? integer  in thousandths, a multiple of 10
 
 ---@class waba.OrderDetails

@@ -75,7 +75,7 @@ function parts.header_content(header)
   for _, kind in ipairs(header_kinds) do
     local content = header[kind]
     if content ~= nil and (header.type == nil or header.type == kind) then
-      if kind == "text" and is_table(content) then content = content.body end -- from waba.text
+      if kind == "text" and is_table(content) then content = content.body end -- the header is a result of `waba.text`
       if is_table(content) then content = with_strings(content, "id", "catalog_id", "product_retailer_id") end
       return kind, content
     end

@@ -68,9 +68,9 @@ local function is_joined(before, point, regionals)
 end
 
 local SENTENCE_ENDS = {
-  ["."] = true, ["!"] = true, ["?"] = true, ["\226\128\166"] = true, -- three dots
-  ["\227\128\130"] = true, ["\239\188\129"] = true, ["\239\188\159"] = true, -- Chinese and Japanese
-  ["\224\165\164"] = true, ["\216\159"] = true, -- Hindi and Arabic
+  ["."] = true, ["!"] = true, ["?"] = true, ["\226\128\166"] = true, -- the last character is an ellipsis
+  ["\227\128\130"] = true, ["\239\188\129"] = true, ["\239\188\159"] = true, -- Chinese and Japanese forms of . ! ?
+  ["\224\165\164"] = true, ["\216\159"] = true, -- the Hindi full stop and the Arabic question mark
 }
 
 -- Chinese and Japanese characters that end a sentence without a blank after them.

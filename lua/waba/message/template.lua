@@ -115,8 +115,8 @@ local function payment_request_parameters(value)
 end
 
 -- The short forms of buttons: the field of waba.TemplateButton, the platform's sub_type, and the function that returns
--- the parameters. If a button has several of these fields, the first field in this list is used. `optional`: a button
--- with the value true has no parameters, and therefore no component.
+-- the parameters. If a button has several of these fields, the first field in this list is used. If `optional` is true,
+-- the message has no component for a button whose field has the value true.
 local short_buttons = {
   { field = "payload", sub_type = "quick_reply",
     parameters = function(value) return { { type = "payload", payload = wire_string(value) } } end },
@@ -217,11 +217,14 @@ local short_names = {
 ---@field url? string         link: the text for the placeholder in the URL of the button
 ---@field otp? string         one-time password: the code (sent as the text of a link)
 ---@field copy_code? string   Cloud: the coupon's code, at most 15 letters and digits
----@field flow? true|string|{ flow_token: string?, flow_action_data: table? }  Cloud: the flow; a string is its flow_token
----@field catalog? true|string|{ thumbnail_product_retailer_id: string }  Cloud: the product whose picture is shown
+---@field flow? true|string|{ flow_token: string?, flow_action_data: table? }  Cloud: a string
+---  is the flow_token; true sends neither token nor data
+---@field catalog? true|string|{ thumbnail_product_retailer_id: string }  Cloud: the product whose
+---  picture is shown; true: the default product of the platform
 ---@field mpm? { thumbnail_product_retailer_id: string?, sections: { title: string?, products: string[] }[] }  Cloud: the
 ---  products of the button (a multi-product message)
----@field voice_call? true|{ ttl_minutes: integer?, payload: string? }  Cloud: the button calls the business
+---@field voice_call? true|{ ttl_minutes: integer?, payload: string? }  Cloud: the button calls the business; true:
+---  without parameters
 ---@field order_details? waba.OrderDetails  Cloud: the order that the button shows
 ---@field payment_request? table  Cloud (Brazil), at most three buttons: `{ payment_link = { uri = "https://…" } }`,
 ---  `{ boleto = { digitable_line = "…" } }` or `{ pix_dynamic_code = { code = "…" } }`

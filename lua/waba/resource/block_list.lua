@@ -77,7 +77,7 @@ local function change(self, endpoint, users, what, names)
   if not encoded then return nil, err end
   local json, response = client:call(endpoint, { json = { messaging_product = "whatsapp", block_users = encoded } })
   if json == nil then
-    json = response.answer -- an error response about some users also lists the blocked users
+    json = response.answer -- an error response can also list the users that were blocked or unblocked
     if type(values.dig(json, "block_users")) ~= "table" then return nil, response end
   end
   return read_result(client, json, names)

@@ -85,7 +85,7 @@ end
 --- A webhook URL, with credentials.
 ---@options waba.WebhookAddressOptions
 local ADDRESS = {
-  url = "string",                    -- required: begins with https:// (or http:// for this machine, for the emulator);
+  url = "string",                    -- required: begins with https://; on loopback also http://, for the emulator;
                                      -- on Cloud hosting the URL has no port, and its host has no "_"
   user = "string",                   -- webhooks have the header `Authorization: Basic …` with user and password
   password = "string",

@@ -12,15 +12,14 @@
 -- - `each` is the rule of every element of a list.
 -- - `also` lists rules that are checked after the rule itself, in order. A rule with `when` applies only to values that
 --   satisfy the rule in `when`.
--- - `inferred` has fields that the platform does not document, and that are added to the rule or replace fields of the
--- rule. The
---   option `validate = "documented"` ignores `inferred`.
+-- - `inferred` has parts of the rule that the platform does not document. These parts are added to the rule, or replace
+--   parts of the rule with the same name. The option `validate = "documented"` ignores `inferred`.
 -- - An error text is the end of a sentence that begins with the path of the field: "must be a string, not a table".
 --
 -- Example, an object with an id and a title of at most 20 characters:
 --
---    { is = "object", fields = { id = { is = "string", required = true }, title = { is = "string", characters = { 1, 20
---    } } } }
+--    { is = "object", fields = { id = { is = "string", required = true },
+--      title = { is = "string", characters = { 1, 20 } } } }
 
 local errors = require "waba.schema.errors"
 local runtime = require "waba.runtime"
@@ -50,7 +49,7 @@ local UNKNOWN = "waba.schema.unknown_field"
 ---@field or_value? number  an allowed number outside of the range
 ---
 ---@field fields? table<string, waba.Rule>
----@field open? boolean  true: an object may have unknown fields, and in the field `by` a value without a variant
+---@field open? boolean  true: an object may have unknown fields, and its field `by` a value without a variant
 ---@field refused? table<string, string>  error texts for fields that are not allowed
 ---@field instead? string  the advice in the error text for a value that is not an object
 ---@field suggest? string[]  further names that the error text for an unknown field may suggest
@@ -280,7 +279,7 @@ local made = { [true] = setmetatable({}, { __mode = "k" }), documented = setmeta
 --- Compiles a rule to a function that takes a value and returns a waba.RuleError or nil. Returns a false value for a
 --- rule that accepts every value. `known` has the fields that have selected the rule as a variant.
 ---@param node waba.Rule
----@param mode true|"documented"
+---@param mode true|"documented"  "documented": the check ignores `inferred`
 ---@param known? table<string, true>
 function compile(node, mode, known)
   if known then return make(node, mode, known) end

@@ -7,7 +7,8 @@ local find = string.find
 
 ---@class waba.Format
 ---@field message string  the error text, as in waba.RuleError
----@field fits fun(text: string): boolean, string?  returns whether the text is valid, and perhaps a better error text
+---@field fits fun(text: string): boolean, string?  returns whether the text is valid; for some invalid texts
+---  also an error text that replaces `message`
 
 local function has_emoji(text) return runtime.require("waba.schema.emoji").has(text) end
 

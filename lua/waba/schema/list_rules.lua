@@ -52,7 +52,8 @@ local function compile_unique(path)
   return unique_in_items(path)
 end
 
--- Compares the values of all elements at a path such as "header.type"; for "#action.buttons", the lengths of lists.
+-- Compares the values of all elements at a path such as "header.type". The path "#action.buttons" compares the lengths
+-- of the lists `action.buttons`.
 local function compile_same(path)
   local counted = path:match("^#(.+)$")
   local steps = split(counted or path)

@@ -10,7 +10,7 @@ local utf8_length, new_error = core.utf8_length, errors.new
 
 local scalars = {}
 
---- `format` is a waba.Format, or the name of one in schema/formats.lua.
+--- `format` is a waba.Format, or the name of a format in schema/formats.lua.
 function scalars.format(format)
   if type(format) == "string" then return runtime.require("waba.schema.formats")[format] end
   return format

@@ -6,7 +6,7 @@ local output = require "waba.cli.output"
 local printable = require "waba.printable"
 
 local LOOK = 0.1 -- seconds between two requests for new messages of the bot
-local QUIET = 1 -- after the end of the input, the command ends when the bot has sent nothing for this many seconds
+local QUIET = 1 -- seconds without a message of the bot, after which the command ends if the input has ended
 
 local function add(parser)
   local command = parser:command("chat", "Write to a bot as a customer of a running emulator.")

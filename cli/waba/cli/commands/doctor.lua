@@ -5,7 +5,7 @@ local loopback = require "waba.loopback"
 local output = require "waba.cli.output"
 local waba = require "waba"
 
-local MAX_SKEW = 60 -- seconds between the clock of this machine and that of the gateway
+local MAX_SKEW = 60 -- the largest accepted difference between the clocks of this machine and the gateway, in seconds
 
 local function add(parser)
   parser:command("doctor", "Check key, number, webhook, health and clock."):epilog [[

@@ -49,7 +49,7 @@ end
 
 -- Returns the printed fields of a row of the inbox. The fields contain texts of customers only if `with_text` is set.
 local function described(row, with_text)
-  local event = row.event or {} -- nil if the store contains an event that can't be read
+  local event = row.event or {} -- `row.event` is nil if the stored event can't be read
   return {
     id = row.id, state = row.state, at = row.at, age = math.max(0, os.time() - row.at), conversation = row.conversation,
     attempts = row.attempts, reason = row.reason, kind = event.kind, type = event.type or event.status or event.field,

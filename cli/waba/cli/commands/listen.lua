@@ -100,7 +100,7 @@ function descriptions.message(event)
 end
 
 function descriptions.status(event)
-  local err, about = first_error(event), field(event, "type") -- "payment" for the status of a payment
+  local err, about = first_error(event), field(event, "type") -- `type` is "payment" in the status of a payment
   return field(event, "recipient", ""), ("%s%s%s"):format(about and about .. " " or "", field(event, "status", "?"),
     err and ": " .. err or "")
 end

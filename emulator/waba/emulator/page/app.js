@@ -101,7 +101,7 @@ function App() {
   const [panel, setPanel] = useState(NARROW.matches ? null : 'traffic');
   useEffect(() => {
     const draw = () => redraw((count) => count + 1);
-    const timer = setInterval(draw, 5000); // typing indicators, windows and the clock
+    const timer = setInterval(draw, 5000); // typing indicators, 24-hour windows and the clock change with time
     const end = subscribe(draw);
     NARROW.addEventListener('change', () => NARROW.matches && setPanel(null));
     return () => { clearInterval(timer); end(); };

@@ -181,7 +181,7 @@ function inOrder(action) {
   return result;
 }
 
-// Makes a call of the control port. Shows the error, and returns undefined, when it fails.
+// Makes a call of the control port. If the call fails, shows the error and returns undefined.
 export async function call(gateway, name, args) {
   try {
     return await inOrder(() => post(`/${encodeURIComponent(gateway)}/call/${name}`, JSON.stringify(args || {}), 'application/json'));
@@ -190,7 +190,7 @@ export async function call(gateway, name, args) {
   }
 }
 
-// Uploads a file of a customer. Returns its id.
+// Uploads a file of a customer. Returns the id of the file.
 export async function upload(gateway, file, type) {
   try {
     return await post(`/${encodeURIComponent(gateway)}/media`, file, type);

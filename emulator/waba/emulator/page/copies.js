@@ -50,7 +50,7 @@ export function asLua(message, gateway, contact) {
 
 const quote = (text) => `'${text.replace(/'/g, `'\\''`)}'`;
 
-// `request` is the request of a sent message, `attempt` the webhook of a customer's message; one of them is set.
+// `request` is the request of a sent message, `attempt` the webhook of a customer's message; at most one is set.
 export function asCurl(request, attempt, gateway, caFile) {
   if (request) {
     return `curl ${quote(gateway.url + request.path)} ${caFile ? `--cacert ${quote(caFile)} ` : ''}\\\n`

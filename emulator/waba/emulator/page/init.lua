@@ -71,7 +71,8 @@ local function error_of(response)
   return { code = graph.code or row.code, title = row.title or graph.message, details = text }
 end
 
--- Describes a request about a message. `id` is the id of the sent message, `marks` that of the message marked as read.
+-- Describes a request about a message. `id` is the id of the sent message; `marks` is the id of the message that
+-- the request marks as read.
 local function about_message(entry)
   if not entry.path:find("messages") or entry.method == "GET" then return {} end
   local body, response = decoded(entry.body), decoded(entry.response)

@@ -72,7 +72,7 @@ function Reactions({ reactions }) {
 
 function Refused({ request, selected, onSelect, onDetails, context }) {
   let body = {};
-  try { body = JSON.parse(request.refused); } catch { /* shown as it is */ }
+  try { body = JSON.parse(request.refused); } catch { /* the body is not JSON, and is shown as text */ }
   const error = request.error || {};
   const content = body[body.type];
   return html`<article aria-label="The bot wrote" class=${'bubble theirs refused' + (selected ? ' selected' : '')} onClick=${onSelect}>
@@ -288,7 +288,7 @@ export function Phone({ gateway, customer, selected, onSelect, onClose, onUse, c
     } else if (name === 'list' || name === 'flow' || name === 'location' || name === 'contact') setDialog({ name, message });
     else if (name === 'permission') customerSends('reply', { kind: 'call_permission', data: value }, reply);
     else if (name === 'catalog') report('The emulator has no pictures of a catalogue. Use “Order” where products are shown.');
-    else customerSends(name, value, reply); // reply, button, order
+    else customerSends(name, value, reply); // `name` is reply, button or order
   }
   function react(emoji) {
     const message = reactTo;

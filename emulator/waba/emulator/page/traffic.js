@@ -73,7 +73,7 @@ function Entry({ gateway, kind, summary, open }) {
 function messageOf(entry) {
   if (entry.message) return entry.message;
   let body = {};
-  try { body = JSON.parse(entry.refused.refused); } catch { /* no message in it */ }
+  try { body = JSON.parse(entry.refused.refused); } catch { /* the body is not JSON, so the request has no message */ }
   return { direction: 'outbound', to: body.to, wa_id: body.to || '', type: body.type || 'text', content: body[body.type] || {} };
 }
 

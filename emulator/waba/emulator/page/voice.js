@@ -1,5 +1,5 @@
 // Records the microphone as an Ogg file with Opus, the form of WhatsApp's voice notes. Browsers that record Opus in a
-// WebM file only, such as Chromium, need the conversion. It copies the packets into another container.
+// WebM file only, such as Chromium, need the conversion, which copies the Opus packets from WebM to Ogg.
 
 import { html, useEffect, useRef, useState } from './vendor/preact-htm.js';
 import { report } from './connection.js';
@@ -66,7 +66,7 @@ function page(packets, flags, samples, number) {
   const lacing = packets.flatMap(lacingOf);
   const bytes = new Uint8Array(27 + lacing.length + packets.reduce((sum, packet) => sum + packet.length, 0));
   const view = new DataView(bytes.buffer);
-  bytes.set([0x4f, 0x67, 0x67, 0x53, 0, flags]); // "OggS", version
+  bytes.set([0x4f, 0x67, 0x67, 0x53, 0, flags]); // the text "OggS", the version 0, and the flags
   view.setBigUint64(6, BigInt(samples), true);
   view.setUint32(14, 1, true); // the number of the stream
   view.setUint32(18, number, true);
@@ -82,7 +82,7 @@ function page(packets, flags, samples, number) {
 }
 
 const TAGS = new TextEncoder().encode('OpusTags\u0004\0\0\0waba\0\0\0\0');
-// Packets of a page: 1 to 3 seconds with packets of 20 to 60 ms.
+// The number of packets in a page. A packet has 20 to 60 ms, so a page has 1 to 3 seconds.
 const PER_PAGE = 50;
 
 function writeOgg({ head, packets }) {
@@ -130,7 +130,7 @@ async function record() {
 
 const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, '0')}`;
 
-// Records until one of its buttons is pressed. `onDone` gets the file.
+// Records until the user presses a button of this element. `onDone` gets the file.
 export function Recording({ onDone, onClose }) {
   const [since, setSince] = useState(null);
   const [, redraw] = useState(0);

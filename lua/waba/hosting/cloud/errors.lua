@@ -46,7 +46,7 @@ local function details_of(row)
     or join(text(row.error_user_title), text(row.error_user_msg))
 end
 
-local rows -- the table of error codes, which is loaded for the first error
+local rows -- the table of error codes; loaded when the first error is read
 
 -- Returns the row of a code in the table of error codes. If the code is unknown or unspecific (100), returns the row of
 -- the subcode.

@@ -15,7 +15,7 @@ local CAPITALS = { type = true, format = true, otp_type = true }
 local HOLDERS = { components = true, library_template_button_inputs = true }
 -- The types in a payment setting stay in lower case.
 local AS_WRITTEN = { payment_setting = true }
-local DEEPEST = 20 -- no valid template is nested so deeply
+local DEEPEST = 20 -- levels of nested tables; valid templates have fewer
 
 local function in_capitals(value, depth)
   if type(value) ~= "table" or depth > DEEPEST then return value end

@@ -31,7 +31,7 @@ function on_premise_errors.is_ambiguous(status)
   return status >= 500 and status ~= 503 or status == 408
 end
 
-local rows -- the table of error codes, which is loaded for the first error
+local rows -- the table of error codes; loaded when the first error is read
 
 -- The code 1006 stands for an unknown file or, with one of these texts of old WhatsApp clients, for a phone number that
 -- was never checked.

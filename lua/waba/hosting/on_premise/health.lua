@@ -26,7 +26,7 @@ local HEALTHY_ALONE = { connected = true, connecting = true }
 ---                             verified_name, name_status, quality_rating, status, throughput, …
 ---@field waba_id string|nil    Cloud: the id of the account
 ---@field checked_at integer    the time of the gateway's response in Unix seconds
----@field cached boolean        true: the response belongs to an earlier request, at `checked_at`
+---@field cached boolean        true: the client has returned the stored response to an earlier request
 
 local function read_node(name, value)
   local node = { name = name }

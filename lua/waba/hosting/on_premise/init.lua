@@ -16,7 +16,7 @@ local on_premise = {
   endpoints = endpoints,
   errors = on_premise_errors,
   encode_message = messages.encode,
-  unknown_contact = 1006, -- with the kind "recipient": the error code for a phone number that was never checked
+  unknown_contact = 1006, -- the code of an error of kind "recipient" if the phone number was never checked
   read_sent = sent.read,
 }
 

@@ -45,7 +45,8 @@ local function find_sender(from, position, list, by_id, nameless)
   return (not from or not id or id == from) and raw or nil
 end
 
--- Returns the set of the contacts that messages have used; true if the only contact was used.
+-- Adds an event for each message. Returns the set of the contacts that are senders of messages. With fewer
+-- than two contacts, returns true if the contact is a sender, otherwise nil.
 local function read_messages(events, messages, contacts)
   local by_id, nameless, used
   if #contacts > 1 then

@@ -9,7 +9,7 @@ return function(callback)
   if not callback then return nil, function() end end
   local last
   local function report(done, total)
-    -- a report without a change of `done` is about bytes of the other direction
+    -- the transport also reports bytes of the other direction; `done` is then unchanged
     if done == last then return end
     last = done
     callback(done, total)

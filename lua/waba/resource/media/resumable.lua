@@ -21,7 +21,7 @@ resumable.OPTIONS = {
   type = "string",     -- image/jpeg, image/png, video/mp4 or application/pdf; default: by the name of the file
   size = "integer",    -- bytes of the file
   filename = "string", -- the name that the platform gets; default: the name of the file
-  upload = "string",   -- the field `upload` of the error of a failed upload: sends only the rest of the same bytes
+  upload = "string",   -- the value of `err.upload` after a failed upload: only the rest of the file is sent
   progress = "fun(sent: integer, total: integer)", -- called while bytes are sent
   timeout = "number",  -- seconds for the complete upload; default: ten times the client's `timeout`
 }

@@ -140,7 +140,7 @@ end
 ---@param most integer     bytes after which a reader without a size is no longer read
 ---@param sniff? boolean   true: the first bytes of `data` determine its type
 ---@param again? boolean   true: the upload may send parts again, so the bytes of a reader are stored in a file
----@param level? integer   the level for `error`, as seen from the calling function; default: 2, its caller
+---@param level? integer   the level that the calling function would pass to `error`; default: 2
 ---@return waba.UploadSource|nil
 ---@return waba.Error? err  kind "invalid"
 function upload.open(options, what, most, sniff, again, level)

@@ -27,8 +27,8 @@ local EACH_OPTIONS = {
   name = "string",              -- selects templates with this name, in all languages
   status = "string",            -- the status, such as "approved". If the gateway does not filter, the client removes
                                 -- other templates, so a page has fewer templates
-  category = "string",          -- the category, such as "MARKETING"; filtered as `status`
-  language = "string",          -- the language, such as "en_US"; filtered as `status`
+  category = "string",          -- the category, such as "MARKETING"; selects templates in the same way as `status`
+  language = "string",          -- the language, such as "en_US"; selects templates in the same way as `status`
   sort = "string|string[]",     -- On-Premise: names of fields to sort by; "-" before a name: descending
   filters = "table|string",     -- On-Premise: further filters: { ["business_templates.name"] = "order_ready_v2" }
   fields = "string|string[]",   -- Cloud: the names of the fields that are returned for each template

@@ -57,7 +57,7 @@ end
 
 local label = required(text(25))
 
--- Apps that read the code from the message, so that the customer need not copy it.
+-- The rule of the list of apps that can read the code from the message.
 local apps = {
   is = "list", count = { 1, 5 },
   each = object {
