@@ -215,7 +215,7 @@ local nginx = {}
 ---@field number? string|integer  with an outbox: the business number that sends the messages
 ---@field unique? boolean  true: sends only the first message to each recipient, also if another form of the number is used; further messages are counted as `duplicates`. The option needs memory for each recipient
 ---@field suppress? waba.Receiver  a receiver that stores which customers want no marketing messages. Marketing templates to customers who want none are not sent, but counted as `suppressed`, and `on_result` gets an error of kind "blocked". With an outbox, the customers are checked when the messages are put; a sender also has the option `suppress`
----@field marketing? boolean  with `suppress`: true: all templates are for marketing; false: no template is for marketing. Default: a template is for marketing if the client has its definition and the category is marketing
+---@field marketing? boolean  only with `suppress`. true: all templates are for marketing; false: no templates are. Default: a template is for marketing if the client has its definition and the category is marketing
 ---@field retry_failed? boolean  true: sends messages again that failed in an earlier run of the journal
 ---@field retry_maybe_sent? boolean  true: sends messages again whose result in an earlier run is uncertain
 ---@field stop? fun(): any  called several times a second. If the function returns true, the run ends after the messages in flight, and the summary has `stopped`. In nginx the function can be `ngx.worker.exiting`
@@ -340,10 +340,10 @@ local nginx = {}
 
 --- A filter for events. A filter without fields selects all events that wait or are taken.
 ---@class waba.InboxFilter
----@field dead? boolean  true: dead letters; false, the default: events that wait or are taken
----@field id? string  the id of a row
----@field reason? string  a text that the reason of the row contains
----@field before? number  Unix seconds: events that were stored, or became dead letters, earlier
+---@field dead? boolean  true: selects dead letters; false, the default: selects events that wait or are taken
+---@field id? string  selects the row with this id
+---@field reason? string  selects rows whose reason contains this text
+---@field before? number  Unix seconds: selects events that were stored, or became dead letters, before this time
 
 --- The options that every inbox has.
 ---@class waba.InboxOptions
@@ -381,7 +381,7 @@ local nginx = {}
 ---@class waba.OutboxEntry
 ---@field to string|integer|table  required: the recipient, as in `client:send`
 ---@field message table  required: a message, as builders return it
----@field number? string|integer  the business number or its phone_number_id, by which a sender selects the client
+---@field number? string|integer  the business number or its phone_number_id; a sender selects the client by the number
 ---@field key? string|integer  the outbox stores only one message with this key and number
 ---@field at? number  Unix seconds; the message is not sent before this time
 ---@field bulk? boolean  true: the message is sent after all entries without `bulk`
@@ -425,12 +425,12 @@ local nginx = {}
 
 --- A filter for dead letters. A filter without fields selects all dead letters.
 ---@class waba.OutboxFilter
----@field id? string  the id of the dead letter
----@field reason? string  a text that the reason of the dead letter contains
----@field before? number  Unix seconds: entries that became dead letters earlier
+---@field id? string  selects the dead letter with this id
+---@field reason? string  selects dead letters whose reason contains this text
+---@field before? number  Unix seconds: selects entries that became dead letters before this time
 
 ---@class waba.RedisPaceOptions : waba.PaceStoreOptions, waba.RedisAddress
----@field prefix? string  the prefix of all keys, before a colon and a hash of the API key in braces; default: "waba:pace"
+---@field prefix? string  the prefix of all keys; after the prefix, a key has a colon and, in braces, a hash of the API key; default: "waba:pace"
 ---@field timeout? number  seconds to connect, and for each call; outside nginx, a call blocks the process; default: 0.5
 
 ---@class waba.SharedDictPaceOptions : waba.PaceStoreOptions
@@ -677,7 +677,7 @@ local nginx = {}
 --- The options of `waba.receiver`.
 ---@class waba.ReceiverOptions
 ---@field user? string|string[]  the user name of HTTP Basic authentication
----@field password? string|string[]  a list: each of the passwords is valid, so that a password can be changed without an interruption
+---@field password? string|string[]  the password, or a list of valid passwords. With a list, a password can be changed without an interruption
 ---@field headers? table<string, string>|table<string, string>[]  headers that a webhook must have. With a list of tables, a webhook must have all headers of one of the tables
 ---@field secret? string|string[]  the secret of a signature over the body (HMAC-SHA256)
 ---@field open? boolean  must be set if there are no credentials: true accepts webhooks from anybody; false accepts no webhooks, for a program that only handles stored events
@@ -686,16 +686,16 @@ local nginx = {}
 ---@field separate_statuses? boolean  true: a customer's messages, and the statuses of messages to the customer, do not wait for each other; false: messages and statuses are handled one at a time, in the order of arrival. Default: the field `separate_statuses` of the inbox, else true
 ---@field client? waba.Client|waba.Clients|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil  the client for `event:reply` and other methods: one client; or the clients by number or phone_number_id; or a function that returns the client of an event, and may wait
 ---@field on? waba.Handlers  the handlers by name
----@field quiet_while? waba.QuietOptions  when a bot does not reply: only the handler `standby` gets a customer's messages while a person or another sender writes to the customer
+---@field quiet_while? waba.QuietOptions  the cases in which a bot does not reply, because a person or another sender writes to the customer. Then only the handler `standby` gets the customer's messages
 ---@field gather? number  seconds without a message after which the latest messages of a customer are handled in one call. The handlers get the last message; `event.messages` has all joined messages
----@field max_age? number  seconds after which a message is too old for a reply: only the handler `any` is called, with `event.is_late`; default: never
+---@field max_age? number  seconds after which a message is too old for a reply. For an older message only the handler `any` is called, and `event.is_late` is true. Default: messages are never too old
 ---@field state_expires? number  seconds without a change after which `event.state` and the step of `event:ask` are removed; default: never
 ---@field max_body? integer  the largest body in bytes; default: 4 * 1024 * 1024
 
 --- The cases in which a bot does not reply.
 ---@class waba.QuietOptions
----@field echo? number  for this number of seconds after a message that a person has written in the Business app
----@field standby? boolean|number  true: while another sender controls the conversation, at most a day after the last event `standby` or `handover`; a number: this number of seconds instead of a day
+---@field echo? number  the bot does not reply for this number of seconds after a message that a person has written in the Business app
+---@field standby? boolean|number  true: the bot does not reply while another sender controls the conversation. The bot replies again at the latest a day after the last event `standby` or `handover`. With a number, the bot replies again after this number of seconds instead of a day
 
 --- Handlers of notifications about the account, by field (Cloud; cloud.md, section 4.9).
 ---@class waba.AccountHandlers
@@ -761,7 +761,7 @@ local nginx = {}
 ---@field message? fun(event: waba.Event, attempts: integer)  every message
 ---@field status? fun(event: waba.Event, attempts: integer)  every status
 ---@field account? fun(event: waba.Event, attempts: integer)  every notification about the account
----@field echo? fun(event: waba.Event, attempts: integer)  a message that the business has not sent by this API, for example by the Business app
+---@field echo? fun(event: waba.Event, attempts: integer)  a message that the business has sent without this API, for example with the Business app
 ---@field standby? fun(event: waba.Event, attempts: integer)  a customer's message while another sender controls the conversation (Cloud)
 ---@field handover? fun(event: waba.Event, attempts: integer)  another sender controls the conversation now (Cloud)
 ---@field preference? fun(event: waba.Event, attempts: integer)  a customer wants no marketing messages, or wants them again (Cloud)
@@ -774,7 +774,7 @@ local nginx = {}
 ---@class waba.WebhookServerOptions
 ---@field receiver waba.Receiver  required
 ---@field host? string  the address to listen on; "0.0.0.0": all addresses of the machine; default: "127.0.0.1"
----@field port? integer  0: any free port, which `server:url` returns; default: 0
+---@field port? integer  0: any free port; `server:url` returns the chosen port; default: 0
 ---@field path? string  the only path that the server accepts; default: all paths
 ---@field tls? { cert: string, key: string }  PEM texts, or paths of PEM files; default: HTTP without TLS, for use behind a proxy
 ---@field concurrency? integer  the largest number of handlers that run at once; 0: other processes handle the stored events; default: 4

@@ -11,7 +11,7 @@ local floor, max = math.floor, math.max
 ---@field duplicates integer  messages that the option `unique` left out
 ---@field suppressed? integer  messages that the option `suppress` left out
 ---@field err? waba.Error  the error because of which the run pauses: the gateway can't be reached or is overloaded
----@field elapsed number  seconds
+---@field elapsed number  seconds since the start of the run
 ---@field rate number  messages per second during the last 10 seconds
 ---@field total? integer  the value of the option `total`
 ---@field seconds_left? number  estimated seconds until the end; nil without the option `total`, or if the rate is 0

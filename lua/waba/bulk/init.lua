@@ -40,7 +40,7 @@ local OPTIONS = {
           -- to customers who want none are not sent, but counted as `suppressed`, and `on_result` gets an error of kind
           -- "blocked". With an outbox, the customers are checked when the messages are put; a sender also has the
           -- option `suppress`
-  marketing = "boolean", -- with `suppress`: true: all templates are for marketing; false: no template is for marketing.
+  marketing = "boolean", -- only with `suppress`. true: all templates are for marketing; false: no templates are.
           -- Default: a template is for marketing if the client has its definition and the category is marketing
   retry_failed = "boolean", -- true: sends messages again that failed in an earlier run of the journal
   retry_maybe_sent = "boolean", -- true: sends messages again whose result in an earlier run is uncertain
@@ -95,7 +95,7 @@ end
 ---@field maybe_sent_before integer  the number of skipped messages with an uncertain result from an earlier run
 ---@field duplicates integer  messages that the option `unique` left out
 ---@field suppressed integer?  messages that the option `suppress` left out
----@field seconds number
+---@field seconds number  the duration of the run
 ---@field stopped? true  true: the option `stop` has ended the run
 
 --- See `Client:send_all`.

@@ -60,7 +60,7 @@ function run.new(client, source, options, journal)
     queue = {}, first = 1, last = 0, -- items that were read from the source and are not in flight
     unwritten = {}, -- items that wait for their line "begun" in the journal
     workers = {}, active = 0,
-    recipients = options.unique and {} or nil, -- recipients of this run
+    recipients = options.unique and {} or nil, -- the set of recipients of this run; nil without the option `unique`
     count = figures.new(options.total, now, options.suppress ~= nil), reported = now,
     bucket = options.rate and bucket_of(options.rate, now),
     breaker = circuit_breakers.new(client.delivery.retry.attempts > 1 and options.patience or 0),

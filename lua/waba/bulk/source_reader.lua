@@ -90,7 +90,7 @@ local function belongs(run, item)
 end
 
 --- Reads from the source until `most` messages to send were found, the source has ended, or many messages were skipped.
----@return table[] items  { to, message, key, position, text }
+---@return table[] items  each item has the fields `to`, `message`, `key`, `position` and `text` (the key as text)
 function source_reader.read(run, most)
   local items = {}
   for _ = 1, PORTION do
@@ -114,7 +114,8 @@ end
 
 --- Checks whether the option `suppress` allows the message of an item. Counts a message that must not be sent.
 ---@return true|nil is_allowed
----@return waba.Error? err  with the path "suppress": the message must not be sent; else the receiver's store can't be read
+---@return waba.Error? err  with the path "suppress": the message must not be sent; with another path: the
+---        receiver's store can't be read
 function source_reader.check(run, item)
   local options = run.options
   if not options.suppress then return true end

@@ -23,10 +23,12 @@ local RETRY = {
 --- A filter for events. A filter without fields selects all events that wait or are taken.
 ---@options waba.InboxFilter
 local FILTER = {
-  dead = "boolean",                      -- true: dead letters; false, the default: events that wait or are taken
-  id = "string",                         -- the id of a row
-  reason = "string",                     -- a text that the reason of the row contains
-  before = "number",                     -- Unix seconds: events that were stored, or became dead letters, earlier
+  dead = "boolean",                      -- true: selects dead letters; false, the default: selects events that wait or
+                                         -- are taken
+  id = "string",                         -- selects the row with this id
+  reason = "string",                     -- selects rows whose reason contains this text
+  before = "number",                     -- Unix seconds: selects events that were stored, or became dead letters,
+                                         -- before this time
 }
 
 ---@class waba.Inbox
@@ -289,7 +291,7 @@ function inbox.new(store, settings)
   return setmetatable({
     store = store, durable = store.durable, grouped = store.grouped, retry = settings.retry,
     counts = { stored = 0, duplicate = 0, handled = 0, failed = 0, dead = 0 },
-    latest_put = {}, -- the events of the latest `put` with `sources`, by their bodies
+    latest_put = {}, -- a table from bodies to the events of the latest `put` with `sources`
     leases = setmetatable({}, { __mode = "k" }), records = setmetatable({}, { __mode = "k" }),
   }, Inbox)
 end

@@ -9,7 +9,8 @@ local keys = {}
 --- Returns the prefix of the names that belong to the business number of an event; "" if the event has no number.
 function keys.scope(event)
   local number = event.phone_number_id or event.number
-  return type(number) == "string" and number .. "/" or "" -- in an event that a program has made, the number may have another type
+  -- in an event that a program has made, the number may have another type
+  return type(number) == "string" and number .. "/" or ""
 end
 
 -- Adds the business number to a name, because a customer has a separate conversation with each business number.

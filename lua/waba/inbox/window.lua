@@ -14,7 +14,8 @@ local window = {}
 local DAY, AFTER_ADVERTISEMENT = 86400, 3 * 86400
 
 local FARTHEST = 366 * 86400 -- a timestamp that is this number of seconds in the future is invalid
--- The lifetime of a window's record is a multiple of KEPT seconds: the store in memory has a list for each lifetime.
+-- The lifetime of a window's record is a multiple of KEPT seconds, because the store in memory has a list for each
+-- different lifetime.
 local KEPT = 3600
 local REREAD = 60 -- the seconds after which the record `numbers` is read again
 
@@ -23,7 +24,7 @@ local function opens(event)
     and not (event.hosting == "cloud" and event.group_id)
 end
 
-local known_of = setmetatable({}, { __mode = "k" }) -- for each inbox, the record `numbers` that was read
+local known_of = setmetatable({}, { __mode = "k" }) -- a table from inboxes to the last read record `numbers`
 
 -- Returns the record `numbers`, which is read again after REREAD seconds or if `is_again` is true.
 local function numbers_of(inbox, is_again)
@@ -126,7 +127,7 @@ function window.moved(scope, previous, customer, get)
   for _, name in pairs { phone = previous.phone, user_id = previous.user_id } do
     local value = get(scope .. name .. ":window")
     if value and (not best or value > best) then best = value end
-    if value and name == previous.phone and name ~= customer.phone then -- another customer may get this phone number
+    if value and name == previous.phone and name ~= customer.phone then -- another customer may get the number
       records[#records + 1] = { name = scope .. name .. ":window" }
     end
   end

@@ -26,7 +26,8 @@ entries.LANES = { "", "bulk:" }
 local ENTRY = {
   to = "string|integer|table",      -- required: the recipient, as in `client:send`
   message = "table",                -- required: a message, as builders return it
-  number = "string|integer",        -- the business number or its phone_number_id, by which a sender selects the client
+  number = "string|integer",        -- the business number or its phone_number_id; a sender selects the client by the
+                                    -- number
   key = "string|integer",           -- the outbox stores only one message with this key and number
   at = "number",                    -- Unix seconds; the message is not sent before this time
   bulk = "boolean",                 -- true: the message is sent after all entries without `bulk`
@@ -171,7 +172,7 @@ function entries.message_of(body)
   local content = core.decode(body)
   local message = { type = content.type, [content.type] = content[content.type] }
   for _, name in ipairs(MESSAGE_FIELDS) do message[name] = content[name] end
-  if content.preview_url ~= nil then message.text.preview_url = content.preview_url end -- on On-Premise hosting
+  if content.preview_url ~= nil then message.text.preview_url = content.preview_url end -- only in On-Premise bodies
   return message
 end
 

@@ -98,8 +98,8 @@ end
 
 --- Stores a message, or all messages of a list. If one message is invalid, no message is stored.
 ---@param entry waba.OutboxEntry|waba.OutboxEntry[]
----@return string|string[]|nil id  the id of the entry, or a list of ids. If the key is recorded, the id of its first
----        entry
+---@return string|string[]|nil id  the id of the entry, or a list of ids. If the key is recorded, the id of the first
+---        entry with the key
 ---@return waba.Error? err  kind "invalid": the message is invalid, or its key was used for another message; kind
 ---        "unavailable": the store can't be reached, or is full. `index` is the index of the message in a list
 function Outbox:put(entry)
@@ -114,9 +114,9 @@ end
 --- A filter for dead letters. A filter without fields selects all dead letters.
 ---@options waba.OutboxFilter
 local FILTER = {
-  id = "string",                     -- the id of the dead letter
-  reason = "string",                 -- a text that the reason of the dead letter contains
-  before = "number",                 -- Unix seconds: entries that became dead letters earlier
+  id = "string",                     -- selects the dead letter with this id
+  reason = "string",                 -- selects dead letters whose reason contains this text
+  before = "number",                 -- Unix seconds: selects entries that became dead letters before this time
 }
 
 --- A dead letter: an entry that can't be read, or that was taken too often.

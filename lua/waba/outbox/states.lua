@@ -2,7 +2,7 @@
 -- of messages. The store has these records:
 --   state:<id>     the state of an entry with a result, as JSON
 --   status:<id>    the statuses of the entry's message, as JSON
---   message:<id>   on On-Premise hosting: the id of the entry whose message has this id
+--   message:<id>   the id of an entry; here <id> is the platform's id of the entry's message (On-Premise hosting)
 --   count:<state>:<campaign>  the number of entries of the campaign with this state
 -- While a message is sent, the lease of its entry has a mark.
 
@@ -105,7 +105,7 @@ function Outbox:get(id)
     local row
     if not err then row, err = self.store:find(id) end
     if row then return view_row(row) end
-    -- after the first attempt, a sender may have just finished the entry
+    -- the second attempt finds the result of an entry that a sender has finished during the first attempt
     if err or attempt == 2 then return nil, err or unknown(id) end
   end
 end

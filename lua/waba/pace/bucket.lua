@@ -14,7 +14,7 @@ local BATCH, SPAN, SHORTEST = 25, 0.6, 0.1
 -- rate grants LATE_PART of the burst. The store does not grant LATE_PART of the burst, because tokens that are used
 -- late, together with the next tokens, could exceed the burst.
 local LATE_PART, LATE = 0.25, 0.1
-local HEADROOM = 2 -- only replies may use this number of batches of the burst
+local HEADROOM = 2 -- the number of batches of the burst that only replies may use
 
 --- Times in seconds. While one coroutine calls the store, others check for the reply every STEP seconds. After LOST
 --- seconds the calling coroutine counts as ended. SOON is the shortest wait. Pauses are read again after FRESH s.

@@ -40,7 +40,7 @@ function Shared:pair(to)
   return pair
 end
 
---- Returns whether a recipient has a pause.
+--- Returns whether at least one recipient has a pause.
 function Shared:has_pauses(now)
   local found = false
   for name, moment in pairs(self.pauses) do

@@ -9,7 +9,8 @@ local redis = {}
 
 ---@options waba.RedisPaceOptions : waba.PaceStoreOptions, waba.RedisAddress
 local OPTIONS = option.with(redis_connection.OPTIONS, {
-  prefix = { "string", "waba:pace" }, -- the prefix of all keys, before a colon and a hash of the API key in braces
+  prefix = { "string", "waba:pace" }, -- the prefix of all keys; after the prefix, a key has a colon and, in
+                                      -- braces, a hash of the API key
   timeout = { "number>0", 0.5 },      -- seconds to connect, and for each call; outside nginx, a call blocks the process
 })
 

@@ -131,7 +131,7 @@ local function deliver(self, held, client)
   held.is_traced, held.times.sending = is_traced(self, client), os.time()
   local takes_body = entry.waba == version and encoded.can_send(client, entry.hosting)
     and not (entry.options and entry.options.check_contact)
-  -- a message that must wait gets its mark after the wait, so its result is certain if the process ends earlier
+  -- a message that must wait gets the mark after the wait; if the process ends during the wait, the result is certain
   local starts_now = takes_body and encoded.leaves_at_once(client, entry.to, entry.bulk)
   self.inbox.marks = starts_now and now - held.taken_at < MOMENT
   if held.is_marked and not starts_now then unmark(self, held) end

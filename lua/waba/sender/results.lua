@@ -62,7 +62,7 @@ function results.await_status(self, held, err)
   if not held.is_traced then return results.finish_as(self, held, "uncertain", err) end
   entry.is_uncertain = true
   local record = results.state_record(self, held, "uncertain", { error = entries.plain_error(err), traced = true })
-  function held.after() -- a status that came before the state was stored could not make the entry due
+  function held.after() -- makes the entry due if a status of the message came before the state was stored
     if self.outbox:read("status:" .. entry.id) then self.outbox.store:hasten(entry.id) end
   end
   local change = { later = self.settle, body = entries.encode(entry, held.body), records = { record } }
@@ -77,7 +77,7 @@ end
 --- Lets an entry whose message was certainly not sent be tried again later, or finishes the entry.
 function results.put_back(self, held, err)
   local attempts, retry = held.attempts, self.outbox.retry
-  local is_refused_key = err.status == 401 -- if the response is incomplete, the kind is "network" instead of "auth"
+  local is_refused_key = err.status == 401 -- not the kind "auth": an incomplete response has the kind "network"
   local is_temporary = err.retryable or TEMPORARY[err.kind] or is_refused_key or err.path == "number"
   if not is_temporary or attempts >= retry.attempts then
     if held.before then return results.finish_as(self, held, "uncertain", errors.new(held.before.error)) end

@@ -47,7 +47,7 @@ local function lead(self)
   if self.active > 1 then self:sleep(PAUSE) end
   flush(self)
   self.leader = nil
-  local next_item = self.pending[1] -- changes that were added during the call of the store
+  local next_item = self.pending[1] -- the first item that was added during the call of the store
   if next_item then next_item.waiter:wake() end
 end
 

@@ -78,10 +78,10 @@
 
 ---@class waba.StoreRow
 ---@field id string         the time at which the entry was stored, in microseconds; unique in the store
----@field conversation? string
+---@field conversation? string  the name of the entry's conversation; nil: the entry has no conversation at present
 ---@field at number         Unix seconds: when the entry was stored; for a dead letter: when the entry became one
 ---@field attempts integer
----@field reason? string
+---@field reason? string    the reason of the last failure; nil: no failure was recorded
 ---@field state "waiting"|"taken"|"dead"
 ---@field body any
 ---@field is_marked boolean?  true: the entry has a mark
@@ -98,7 +98,7 @@
 ---@field revive fun(self, rows: waba.StoreRow[]): integer|nil  returns dead letters to the queue, behind the waiting
 ---        entries of their conversations; returns their number
 ---@field drop fun(self, rows: waba.StoreRow[]): integer|nil  removes entries that are not taken; returns the number
----@field get fun(self, name: string): string|nil  returns the value of a record
+---@field get fun(self, name: string): string|nil  returns the value of a record; nil: no record has the name
 ---@field get_all fun(self, names: string[]): table<string, string>|nil  returns the values of existing records, by name
 ---@field close fun(self)   releases the resources of the store
 local store = {}

@@ -41,7 +41,7 @@ function handling.new(inbox, on, settings)
     return session.open(event, inbox, settings, subject and subject.get)
   end
 
-  -- Sets the field `get` of each entry to a function that returns the records which were read.
+  -- Sets the field `get` of each entry to a function. The function returns the records that were read.
   local function read_ahead(entries)
     local names, known = {}, {}
     for _, entry in ipairs(entries) do

@@ -3,9 +3,10 @@
 -- later event with only one id has the same customer key.
 --
 -- The records of the inbox's store; each belongs to one business number:
---   <phone>:id    the user id, or "" if it is unknown; "?" at the end: a status has shown that
---                 the two ids belong together, and no message has
---   <user id>:id  the phone number, or "" if it is unknown; after a change of the user id: ">" and the new user id
+--   <phone>:id    the user id, or "" if the user id is unknown. A "?" at the end means that a status has shown that the
+--                 two ids belong together, and no message has
+--   <user id>:id  the phone number, or "" if the phone number is unknown. After a change of the user id, the record has
+--                 ">" and the new user id
 
 local inbound = require "waba.hosting.inbound"
 local keys = require "waba.inbox.keys"
@@ -112,7 +113,7 @@ local function change_of(lookup, event, phone, user_id)
   local system = event.system
   local new_user_id = system.new_user_id or system.user_id
   if system.type == "user_changed_number" then
-    phone = phone or user_id and lookup:by_user_id(user_id) -- the platform may hide the phone number
+    phone = phone or user_id and lookup:by_user_id(user_id) -- the platform may leave out the phone number
     return { phone, user_id or phone and lookup:by_phone(phone) }, { system.new_wa_id, new_user_id }
   end
   local old = system.new_user_id and system.user_id or user_id ~= new_user_id and user_id or nil
@@ -227,7 +228,7 @@ function identity.read_all(inbox, to, number, form, in_all)
   if not name then return nil, err end
   local list, values, customers = in_all and { form:format(name) } or {}, {}, {}
   local scopes, digits = window.scopes(inbox, number), window.numbers(inbox)
-  for _, scope in ipairs(scopes) do -- the two scopes of one business number have the same customers
+  for _, scope in ipairs(scopes) do -- two scopes of one business number share a table, as their customers are the same
     local owner = digits[scope] ~= "-" and digits[scope] or scope
     customers[scope] = customers[owner] or { names = {}, listed = {} }
     customers[owner] = customers[scope]

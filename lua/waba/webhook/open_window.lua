@@ -2,7 +2,7 @@
 -- reports that a message was not delivered because the window was closed, sends a template. The records of the inbox's
 -- store:
 --   otherwise:<message id>  the recipient and the template as JSON
---   unsent:<message id>     the status, if the status was handled before `otherwise` was written
+--   unsent:<message id>     the status, if the status was handled before the record "otherwise" was written
 
 local core = require "waba.core"
 local identity = require "waba.webhook.identity"

@@ -144,8 +144,8 @@ local receiver = {}
 ---@options waba.ReceiverOptions
 local OPTIONS = {
   user = "string|string[]", -- the user name of HTTP Basic authentication
-  password = "string|string[]", -- a list: each of the passwords is valid, so that a password can be changed without an
-          -- interruption
+  password = "string|string[]", -- the password, or a list of valid passwords. With a list, a password can be changed
+          -- without an interruption
   headers = "table<string, string>|table<string, string>[]", -- headers that a webhook must have. With a list of tables,
           -- a webhook must have all headers of one of the tables
   secret = "string|string[]", -- the secret of a signature over the body (HMAC-SHA256)
@@ -162,12 +162,12 @@ local OPTIONS = {
     -- the client for `event:reply` and other methods: one client; or the clients by number or phone_number_id; or a
     -- function that returns the client of an event, and may wait
   on = "waba.Handlers", -- the handlers by name
-  quiet_while = "waba.QuietOptions", -- when a bot does not reply: only the handler `standby` gets a customer's messages
-          -- while a person or another sender writes to the customer
+  quiet_while = "waba.QuietOptions", -- the cases in which a bot does not reply, because a person or another sender
+          -- writes to the customer. Then only the handler `standby` gets the customer's messages
   gather = "number>0", -- seconds without a message after which the latest messages of a customer are handled in one
           -- call. The handlers get the last message; `event.messages` has all joined messages
-  max_age = "number>0", -- seconds after which a message is too old for a reply: only the handler `any` is called, with
-          -- `event.is_late`; default: never
+  max_age = "number>0", -- seconds after which a message is too old for a reply. For an older message only the handler
+          -- `any` is called, and `event.is_late` is true. Default: messages are never too old
   state_expires = "number>0", -- seconds without a change after which `event.state` and the step of `event:ask` are
           -- removed; default: never
   max_body = { "integer>=1", 4 * 1024 * 1024 }, -- the largest body in bytes
@@ -176,9 +176,11 @@ local OPTIONS = {
 --- The cases in which a bot does not reply.
 ---@options waba.QuietOptions
 local QUIET = {
-  echo = "number>0", -- for this number of seconds after a message that a person has written in the Business app
-  standby = "boolean|number", -- true: while another sender controls the conversation, at most a day after the last
-          -- event `standby` or `handover`; a number: this number of seconds instead of a day
+  echo = "number>0", -- the bot does not reply for this number of seconds after a message that a person has written in
+          -- the Business app
+  standby = "boolean|number", -- true: the bot does not reply while another sender controls the conversation. The
+          -- bot replies again at the latest a day after the last event `standby` or `handover`. With a number, the bot
+          -- replies again after this number of seconds instead of a day
 }
 
 -- The methods that an inbox must have.

@@ -27,7 +27,7 @@ local LONGEST = 0.5
 local OPTIONS = {
   receiver = "waba.Receiver",        -- required
   host = { "string", "127.0.0.1" },  -- the address to listen on; "0.0.0.0": all addresses of the machine
-  port = { "integer>=0", 0 },        -- 0: any free port, which `server:url` returns
+  port = { "integer>=0", 0 },        -- 0: any free port; `server:url` returns the chosen port
   path = "string",                   -- the only path that the server accepts; default: all paths
   tls = "{ cert: string, key: string }", -- PEM texts, or paths of PEM files; default: HTTP without TLS, for use behind a
                                      -- proxy
@@ -164,7 +164,7 @@ end
 function Server:close()
   if self.is_closed then return end
   self.is_closed, self.stopping = true, true
-  self.deadline_over = function() return true end -- ends a `stop` that still waits, if a handler has called `close`
+  self.deadline_over = function() return true end -- ends the wait of `stop` if a handler has called `close`
   self.listener:close()
 end
 

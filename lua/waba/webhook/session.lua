@@ -116,7 +116,7 @@ end
 local function check_quiet(self, settings, previous)
   local event = self.event
   local value = self.get(self.owner .. ":quiet") or previous and self.get(previous .. ":quiet")
-  local echo, standby, passed = (value or ""):match "^(%d+) (%d+) ?(%d*)$" -- earlier versions stored no third time
+  local echo, standby, passed = (value or ""):match "^(%d+) (%d+) ?(%d*)$" -- older records have no third time
   echo, standby, passed = tonumber(echo) or 0, tonumber(standby) or 0, tonumber(passed) or 0
   local now = event.timestamp or os.time()
   if event.kind == "message" then
@@ -132,7 +132,7 @@ local function check_quiet(self, settings, previous)
     passed = math.max(passed, now)
     if standby <= passed then standby = 0 end
   elseif event.kind == "standby" or event.kind == "handover" then
-    if now >= passed then standby = math.max(standby, now) end -- events may arrive in another order
+    if now >= passed then standby = math.max(standby, now) end -- an event from before `passed` may arrive late
   else
     return
   end

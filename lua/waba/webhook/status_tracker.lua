@@ -14,7 +14,8 @@ Tracker.__index = Tracker
 --- The state of one message.
 ---@class waba.MessageState
 ---@field id string
----@field status string?  sent < delivered < read < played < deleted < failed: the highest status that has arrived
+---@field status string?  the status with the highest rank that has arrived. The ranks ascend in this order: sent,
+---        delivered, read, played, deleted, failed
 ---@field recipient string?
 ---@field timestamps table<string, integer|false>  the earliest time of each status; false: the status had no time
 ---@field errors waba.Error[]?  the errors of a failure or a warning

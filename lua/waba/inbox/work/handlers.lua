@@ -50,7 +50,7 @@ local function read_ahead(self, entry)
   local entries = { entry }
   for index = 1, #self.queue do entries[index + 1] = self.queue[index] end
   for index = 1, #entries do entries[index].is_read = true end
-  coroutines.pcall(self.receiver.read_ahead, entries) -- after an error, the session of each event reads its records
+  coroutines.pcall(self.receiver.read_ahead, entries) -- after an error, each session reads the records itself
 end
 
 local function handle(self, entry)

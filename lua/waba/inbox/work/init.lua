@@ -110,7 +110,7 @@ local function work_in(self, group, stop)
     end
     self.is_ending = is_stopping
     results.call_after(self, group)
-    if self.forever and err and not self.is_unreadable then -- reported once until the inbox can be read again
+    if self.forever and err and not self.is_unreadable then -- reports only the first of several consecutive errors
       local title = self.inbox.title or "the inbox"
       results.report(self, ("%s can't be read, trying again: %s"):format(title, tostring(err)))
     end

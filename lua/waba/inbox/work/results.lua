@@ -74,8 +74,9 @@ function results.are_refused_long(self)
   return self.refused_since ~= nil and clock() - self.refused_since > self.lease
 end
 
---- Acknowledges the finished events. If the store has refused acknowledgements for longer than a lease, they are
---- dropped when the work ends or the store returns events. The handlers of unacknowledged events run again.
+--- Acknowledges the finished events. If the store has refused acknowledgements for longer than a lease, the
+--- acknowledgements are dropped when the work ends or the store returns events. The handlers of unacknowledged events
+--- run again.
 function results.settle(self)
   local done, now = self.finished, clock()
   if #done == 0 or now < self.settle_at then return end
@@ -145,7 +146,7 @@ function results.report_failed(self)
   if not self.log or self.failed == reported.failed then return end
   if (self.active > 0 or #self.queue > 0) and clock() < self.report_at then return end
   local handled, failed = self.handled - reported.handled, self.failed - reported.failed
-  local text = type(self.raised) == "string" and self.raised or coroutines.text_of(self.raised) -- with traceback
+  local text = type(self.raised) == "string" and self.raised or coroutines.text_of(self.raised)
   self.log(("%d of %d events failed, the last one: %s"):format(failed, handled + failed, text))
   self.reported = { handled = self.handled, failed = self.failed }
 end

@@ -151,7 +151,7 @@ function conversations.remove_first(self, conversation)
   if conversation.first <= conversation.last then
     make_ready(self, conversation)
   else
-    stop_rest(self, conversation) -- `has_ready` removes an empty conversation from its list
+    stop_rest(self, conversation) -- leaves the heap; `has_ready` removes empty conversations from the lists
     if conversation.name and self.conversations[conversation.name] == conversation then
       self.conversations[conversation.name] = nil
     end
@@ -168,7 +168,7 @@ function conversations.remove_entry(self, entry)
       conversation[conversation.first] = entry
       if position == conversation.first then
         conversations.remove_first(self, conversation)
-      else -- the first entry stays, with its lease or delay
+      else -- another entry stays the first, with its lease or delay
         conversation[conversation.first] = nil
         conversation.first, self.count = conversation.first + 1, self.count - 1
         if entry.id then self.ids[entry.id] = nil end

@@ -38,10 +38,10 @@ end
 --- The script changes entries. Returns "" if all leases are valid, else a text with a digit for each change: 1 if the
 --- lease of the change is valid, else 0. The first argument is the number of changes, and the last arguments are the
 --- records. Each change has nine arguments:
---- - its kind, the token, the queue and the attempt
+--- - the kind of the change, the token of the lease, the queue, and the number of the attempt
 --- - the id and the name of the item
---- - the seconds, or the ids of the following items, or ""
---- - the reason or the new body, or ""
+--- - the seconds of the change, or the ids of the items in `following`, or ""
+--- - the reason of the change or the new body, or ""
 --- - "!" if the entry keeps a mark, else ""
 changes.SETTLE = script.HEAD .. changes.ADVANCE .. records.WRITE .. [[
 local function remove_lost(queue, id, name)
@@ -68,7 +68,7 @@ local function defer(queue, id, name, seconds, body)
   if name ~= "" then call("HSET", key "ids", name, place) end
 end
 
--- Removes items behind an item that was removed, or makes them dead letters.
+-- Removes the items with the ids `ids` from the start of a queue. With a reason, makes the items dead letters.
 local function end_following(queue, ids, attempt, reason)
   for id in string.gmatch(ids, "%d+") do
     local item = call("LINDEX", queue_key(queue), 0)
@@ -86,7 +86,7 @@ for number = 1, tonumber(ARGV[1]) do
   if what == "extend" then
     reply[number] = call("ZSCORE", key "held", member) and 1 or 0
     if reply[number] == 1 then
-      call("ZREM", key "held", member) -- the first write must not need memory
+      call("ZREM", key "held", member) -- before ZADD, because the first write of a script must not need memory
       call("ZADD", key "held", whole(now + seconds * 1e6), string.gsub(token, "!$", "") .. mark .. " " .. queue)
     end
   else
@@ -124,7 +124,7 @@ local states = table.concat(reply)
 return string.find(states, "0", 1, true) and states or ""
 ]]
 
--- Returns the kind of a change, its seconds or nil, and its reason or body.
+-- Returns the kind, the seconds (or nil), and the reason or the body of a change.
 local function parts_of(change)
   if change.done then return change.done end
   if change.extend then return "extend", change.extend end

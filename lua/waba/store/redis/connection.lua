@@ -18,7 +18,7 @@ redis_connection.OPTIONS = {
   timeout = { "number>0", 5 }, -- the longest time to connect, and for each call, in seconds
 }
 
-local Refusal = {} -- the metatable of a reply that is an error
+local Refusal = {} -- the metatable of replies that are errors
 
 -- Reads one reply. The reply is false if Redis returns null. Raises an error if the connection fails.
 local function read(socket)

@@ -62,7 +62,7 @@ local function take(set)
     for index, queue in ipairs(queues) do
       local item, attempt = call("LINDEX", queue_key(queue), 0), tonumber(tries[index] or 0) + 1
       local target = string.sub(queue, 1, 6) == "later:" and call("HGET", key "later", queue)
-      if item and not string.find(item, "^%d+ [^\n]*\n") then -- it is damaged, or another program has written it
+      if item and not string.find(item, "^%d+ [^\n]*\n") then -- a damaged item, or an item of another program
         item = whole(now + index) .. " \n" .. item
         call("LSET", queue_key(queue), 0, item)
       end
@@ -132,7 +132,7 @@ function leases.add_taking(self, calls, n, seconds, list, mark)
     ("%.0f"):format(self.attempts), mark, unpack(self.lost_tokens))
   calls[place], self.lost_tokens = { TAKE, words }, {}
 
-  -- words[5] is the token of this attempt, and the tokens of lost attempts begin at words[10]
+  -- words[5] is the token of this command. The tokens of commands with lost replies begin at words[10]
   function calls.repeated() words[#words + 1], words[5] = words[5], next_token() end
 
   function calls.failed()

@@ -8,8 +8,9 @@ local records = {}
 --- record has four arguments:
 --- - the name, without the prefix of the store
 --- - the value
---- - the lifetime in milliseconds; "" sets no limit, and "0" removes the record. After "+" the record is written only
----   if the value is greater than the present value. After "#" the value is added to the number in the record
+--- - the lifetime in milliseconds; "" sets no limit, and "0" removes the record. If the lifetime begins with "+", the
+---   record is written only if the value is greater than the present value. If the lifetime begins with "#", the value
+---   is added to the number in the record
 --- - the index of a change in `made`, or "". The record is written only if `made` has 1 at this index
 records.WRITE = [[
 local function write_records(from, made)

@@ -22,7 +22,7 @@ return oldest and whole(oldest) or ""
 
 -- Lua code of scripts that return rows. A row has eight values:
 -- - the state and the queue
--- - the queue to which a deferred entry is moved; for another entry, its queue
+-- - the queue to which a deferred entry is moved; for any other entry, the queue of the entry
 -- - the attempts and the reason
 -- - the Unix seconds at which a dead letter was made, or ""
 -- - the item
@@ -75,7 +75,7 @@ end
 return { -1, 0, unpack(list) }
 ]]
 
--- Returns dead letters in the form of LIST. Arguments: n, and the offset of the page.
+-- Returns dead letters in the form in which LIST returns entries. Arguments: n, and the offset of the page.
 local LIST_DEAD = script.HEAD .. ROWS .. [[
 local n, offset = tonumber(ARGV[1]), tonumber(ARGV[2])
 local ids = call("ZRANGE", key "dead:at", offset, offset + n - 1)

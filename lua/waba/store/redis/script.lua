@@ -17,10 +17,10 @@
 --   dead:at       sorted set: id -> the time in microseconds at which the entry became a dead letter
 --   later         hash: "later:<id>", the queue of an item with a time `at` -> the queue to which the item is moved
 --   depth         the number of items in all queues
---   ids           hash: name -> the queue of the item, or "dead <id>"
---   use           "inbox" or "outbox"
---   owners        sorted set: the owner of leases (store/owner.lua) -> the time in microseconds of its last LOOK
---   seen:<key>    the value of an entry's key
+--   ids           hash: name -> the queue of the item with this name; for a dead letter, "dead <id>"
+--   use           whether the keys belong to an inbox or an outbox: "inbox" or "outbox"
+--   owners        sorted set: owner (store/owner.lua) -> the time of the owner's last LOOK, in microseconds
+--   seen:<key>    the value that was recorded with an entry's key
 --   name:<name>   the conversation name to which another name refers (store/names.lua)
 --   record:<name> the value of a `waba.StoreRecord`
 
@@ -112,8 +112,8 @@ end
 function script.words_of(self, ...) return { "EVALSHA", "", "1", self.prefix, ... } end
 
 --- Runs several scripts, whose commands are sent together. Returns the replies. Each element of `calls` has the text of
---- a script and the words of its command. Calls `calls.repeated` before a second attempt, and `calls.failed` without
---- replies.
+--- a script and the words of its command. Calls `calls.repeated` before a second attempt, and `calls.failed` if no
+--- reply arrives.
 function script.run_all(self, calls, is_again)
   local replies, is_missing
   local ok, err = load_scripts(self, calls)
@@ -142,9 +142,9 @@ function script.add_lanes(self, list)
   for _, lane in ipairs(self.lanes) do list[#list + 1] = lane end
 end
 
-local MOST_MILLISECONDS = 2 ^ 53 -- Redis refuses a time of expiry with more than 64 bits
+local MOST_MILLISECONDS = 2 ^ 53 -- the longest lifetime; Redis refuses a time of expiry above 64 bits
 
--- The argument and the result of the last call of `script.milliseconds`. Most calls have the same argument.
+-- The argument and the result of the last call of `script.milliseconds`, because most calls have the same argument.
 local last_seconds, last_milliseconds
 
 --- Converts seconds to the text of an integer number of milliseconds.
@@ -175,7 +175,8 @@ for index = 3, #ARGV do
   end
 end
 
--- Converts a queue of release 1.0, whose items were bodies. `stream` and `delayed` had the names of the queues.
+-- Converts a queue of release 1.0. In release 1.0 an item was a body without an id and a name. The keys `stream` and
+-- `delayed` had the names of the queues.
 local numbers = 0
 local function take_over(queue, due)
   local new = string.gsub(string.gsub(queue, "^customer:", ""), "^event:", "entry:")
@@ -200,7 +201,7 @@ for _, queue in ipairs(call("ZRANGE", key "delayed", 0, -1)) do
   take_over(queue, whole(call("ZSCORE", key "delayed", queue) * 1e6))
 end
 for _, entry in ipairs(call("XRANGE", key "aside", "-", "+")) do
-  local fields = entry[2] -- the names and values of queue, body, attempts, reason and at
+  local fields = entry[2] -- five pairs of a name and a value: queue, body, attempts, reason, at
   numbers = numbers + 1
   local queue = string.gsub(string.gsub(fields[2], "^customer:", ""), "^event:", "entry:")
   local about = cjson.encode { queue, tonumber(fields[6]), fields[8], tonumber(fields[10]), "" }

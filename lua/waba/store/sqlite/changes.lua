@@ -14,7 +14,7 @@ changes.FEW, changes.LIST = 4, "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?
 local ENTRIES = changes.ENTRIES
 local ARE_HELD = "SELECT count(*) FROM waba_entry WHERE token = ?17 AND seq IN " .. changes.LIST
 local REMOVE = "DELETE FROM waba_entry WHERE seq IN " .. changes.LIST
-local NONE = -1 -- no entry has this `seq`
+local NONE = -1 -- a `seq` that no entry has
 
 --- Returns the parameters of a statement with LIST: `seqs` from the index `first` on, then `token` and `due`.
 function changes.parameters(seqs, first, token, due)

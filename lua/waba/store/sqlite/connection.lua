@@ -95,14 +95,15 @@ local clock_offset
 --- Returns Unix seconds with microseconds, by the clock of the machine.
 function Connection:now()
   local now = clock_offset and core.clock() + clock_offset
-  if not now or math.abs(now - os.time()) > 2 then -- at the first use, and after the clock of the machine was set
+  if not now or math.abs(now - os.time()) > 2 then -- true at the first use, and after the machine's clock was set
     now = self:value "SELECT (julianday('now') - 2440587.5) * 86400.0"
     clock_offset = now - core.clock()
   end
   return now
 end
 
---- Runs a pragma in a new statement, which some pragmas need, and returns the first column of the first row.
+--- Runs a pragma in a new statement, because some pragmas can't be run again in an old statement. Returns the first
+--- column of the first row.
 function Connection:pragma(text)
   local sql = "PRAGMA " .. text
   local value = self:value(sql)
@@ -133,7 +134,7 @@ end
 -- Closes a file that was removed or replaced, and removes the old files with the suffixes in BESIDE. Otherwise SQLite
 -- would treat the old files as parts of the new database.
 local function leave_replaced(self)
-  pcall(self.pragma, self, "wal_checkpoint(FULL)") -- completes the old database, which may have been renamed
+  pcall(self.pragma, self, "wal_checkpoint(FULL)") -- completes the old database: its file may have a new name
   local path, beside = self.path, self.beside
   disconnect(self)
   for name, identity in pairs(beside) do
@@ -141,7 +142,8 @@ local function leave_replaced(self)
   end
 end
 
--- Creates the file with mode 600 if it does not exist. SQLite gives the same mode to the files in BESIDE.
+-- Creates the file with mode 600 if it does not exist. SQLite gives the mode of this file to the files with
+-- the suffixes in BESIDE.
 local function make_file(self)
   self.path = self.path or assert(core.absolute_path(self.file))
   local made, message = core.make_private(self.path)
@@ -155,7 +157,7 @@ local function connect(self, driver_timeout)
   local connection, message = require("dbd.sqlite3").New(self.path or self.file)
   if not connection then fail(message) end
   self.connection = connection
-  connection:autocommit(true) -- `transaction` begins transactions, not the driver
+  connection:autocommit(true) -- the driver begins no transactions, because the method `transaction` does
   set_driver_timeout(self, driver_timeout)
   message = sqlite_file.foreign_error(self)
   if message then fail(message) end
@@ -232,8 +234,8 @@ end
 
 --- Runs `work` in one transaction, as `guarded` does.
 ---@param work fun(): any, any
----@param to_disk? boolean  true: the changes are on the disk when this function returns; true or false: the transaction
----        fails if the file is removed or replaced during the transaction
+---@param to_disk? boolean  true: the changes are on the disk when this function returns; with true or false, the
+---        transaction fails if the file is removed or replaced during the transaction; nil: without this check
 function Connection:transaction(work, to_disk)
   return self:guarded(function()
     if (to_disk or false) ~= self.to_disk then

@@ -25,8 +25,9 @@ local VERSION = 2 -- the `PRAGMA user_version` of files with the tables in SCHEM
 sqlite_file.OUTBOX = 0x77614f42
 
 -- Some columns of an entry:
--- - `seq`: the time in microseconds at which the entry was stored, or one more than the largest `seq` of the table
--- - `head`: 1 for the first entry of a conversation, which is the only entry that may be taken
+-- - `seq`: the greater of two numbers: the time in microseconds at which the entry was stored, and 1 plus the largest
+--   `seq` of the table
+-- - `head`: 1 for the first entry of a conversation. Only the first entry may be taken
 -- - `due`: the time from which the entry may be taken; for a leased entry, the end of the lease
 -- - `token`: the name of the process that has the lease, and a number
 -- - `later`: the conversation to which the entry is appended at the time `due`
@@ -51,7 +52,7 @@ local SCHEMA = {
     at REAL NOT NULL, reason TEXT, body TEXT NOT NULL)]],
   -- the names of the keys of entries begin with "key:"; references between names (store/names.lua) end with ":name"
   "CREATE TABLE waba_record (name TEXT PRIMARY KEY, value TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID",
-  "CREATE TABLE waba_owner (name TEXT PRIMARY KEY) WITHOUT ROWID", -- processes that took entries (store/owner.lua)
+  "CREATE TABLE waba_owner (name TEXT PRIMARY KEY) WITHOUT ROWID", -- the names of processes that took entries
 }
 
 -- Converts the tables of release 1.0. The text %d is replaced by the present time in microseconds.

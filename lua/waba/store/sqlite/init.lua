@@ -28,7 +28,7 @@ function sqlite.new(settings)
     database = sqlite_connection.new(settings.file, settings.busy_timeout, settings.title, settings.application),
     numbers = 0, since_forgetting = 0, forgotten = "", look_at = 0,
   }, Sqlite)
-  -- the owner's name contains the process id, which a fork before the first use changes
+  -- called at the first use, because a fork before the first use changes the process id in the owner's name
   function store.database.on_open() store.owner, store.is_registered, store.look_at = owner.name(), false, 0 end
   return store
 end

@@ -72,7 +72,8 @@ function rows:revive(list)
     if not found then return 0 end
     local entry = { bulk = found[2] == 1, id = found[3], body = unescape(found[4]) }
     local conversation = unescape(found[1])
-    for _, lane in ipairs(conversation and self.lanes or {}) do -- the first lane, "", matches each conversation
+    -- the first lane, "", matches each conversation; a later match replaces the match of ""
+    for _, lane in ipairs(conversation and self.lanes or {}) do
       if conversation:sub(1, #lane) == lane then entry.lane, entry.names = lane, { conversation:sub(#lane + 1) } end
     end
     conversations.append(self, entry, conversations.name_store(self, now), now)
