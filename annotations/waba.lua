@@ -233,7 +233,7 @@ local nginx = {}
 
 --- The options of `client:mark_read`.
 ---@class waba.ReadOptions
----@field typing? boolean  true: shows the customer for up to 25 seconds that a reply is being written (Cloud hosting only)
+---@field typing? boolean  true: shows the customer a typing indicator for up to 25 seconds (Cloud hosting only)
 
 --- The options of `waba.client`.
 ---@class waba.ClientOptions

@@ -5,8 +5,8 @@
 #include <lua.h>
 #include <stdbool.h>
 
-/* Returns a string option, which must not contain a NUL, or NULL if the option is missing. Pushes the value onto the
- * stack, because a finalizer could remove the value from the table and so free the text. */
+/* Returns a string option; NULL if the option is missing. The string must not contain a NUL. Pushes the string onto the
+ * stack, because a finalizer could remove the string from the table and so free the text. */
 const char *arguments_text(lua_State *L, int table, const char *name);
 
 /* Reads an option that must not be negative. Returns false if the option is missing. */

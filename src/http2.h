@@ -28,8 +28,8 @@ bool http2_begin(struct http2_stream *stream, struct http2_count *count, const c
 /* Records that the request was sent. Must be called before the next `http2_begin`; otherwise the counting ends. */
 void http2_open(struct http2_stream *stream, struct http2_count *count);
 
-/* Ends the counting. Must be called if a connection was closed, or if a request failed, because its stream may not have
- * been opened. */
+/* Ends the counting. Must be called if a connection was closed or a request failed, because a failed request may not
+ * have opened a stream. */
 void http2_forget(struct http2_count *count);
 
 /* Reads a debug text of libcurl about the request of this stream. Returns true if the text reports a GOAWAY of the

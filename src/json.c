@@ -84,7 +84,7 @@ static int json_decode(lua_State *L) {
 
 #define PICK lua_upvalueindex(1)
 
-/* pick(json) -> a string or nil for each path with a dot | nothing */
+/* pick(json): returns a string or nil for each path with a dot, or no results if the caller must decode the text. */
 static int pick_function(lua_State *L) {
   const struct json_pick *const pick = lua_touserdata(L, PICK);
   struct json_piece pieces[JSON_PICK_MAX];

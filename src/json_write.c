@@ -102,7 +102,7 @@ static bool put_number(struct writer *writer) {
 
 static bool put_value(struct writer *writer, int depth);
 
-/* [.. table name value] of the first field -> [.. table] */
+/* Writes a table as an object. The stack has the first field of the table: [.. table name value] -> [.. table] */
 static bool put_object(struct writer *writer, int depth) {
   lua_State *const L = writer->L;
   char before = '{';
@@ -115,7 +115,7 @@ static bool put_object(struct writer *writer, int depth) {
   return put_character(writer, '}');
 }
 
-/* [.. table key] -> [.. table count], or false if the keys are not the positions from 1 to `count`. */
+/* Counts the elements of an array: [.. table key] -> [.. table]. Returns false if the keys are not 1 to `*count`. */
 static bool count_positions(lua_State *L, size_t *count) {
   lua_Number last = 0;
   *count = 0;
@@ -176,7 +176,7 @@ enum json_written json_write(lua_State *L) {
   writer.size = 0;
   writer.is_too_large = false;
   writer.capacity = sizeof writer.first;
-  lua_pushnil(L); /* the place of the userdata */
+  lua_pushnil(L); /* replaced by the userdata when `first` becomes too small */
   writer.box = lua_gettop(L);
   lua_pushvalue(L, -2); /* [.. value box value] */
   if (!put_value(&writer, 0)) return writer.is_too_large ? JSON_TOO_LARGE : JSON_HAS_NO_FORM;

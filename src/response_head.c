@@ -31,7 +31,7 @@ static const char *read_field(const char *at, const char *end, bool is_strict, s
   return line_end + 1;
 }
 
-/* [headers] -> [headers] */
+/* Adds the field to the table of headers: [headers] -> [headers] */
 static void add_field(lua_State *L, const struct field *field) {
   luaL_Buffer buffer;
   luaL_buffinit(L, &buffer);

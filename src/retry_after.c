@@ -27,7 +27,7 @@ static bool read_word(struct reader *reader, const char *word, size_t length) {
   return true;
 }
 
-/* Returns the position of the name in the list, from 1, or 0. */
+/* Reads one of the names, and returns its position in the list, from 1. Returns 0 if no name follows. */
 static int read_name(struct reader *reader, const char *const *names, int count) {
   for (int i = 0; i < count; i++) {
     if (read_word(reader, names[i], strlen(names[i]))) return i + 1;

@@ -12,7 +12,7 @@ struct sha256 {
   uint32_t state[8];
   uint64_t length;                   /* the number of bytes so far */
   unsigned char block[SHA256_BLOCK]; /* the last length % SHA256_BLOCK bytes of the message */
-  uint32_t schedule[64];             /* the message schedule of the current block, which is wiped at the end */
+  uint32_t schedule[64];             /* the message schedule of the current block; wiped with the hash */
 };
 
 void sha256_start(struct sha256 *hash);

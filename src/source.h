@@ -15,7 +15,7 @@ struct source {
   const char *bytes; /* SOURCE_BYTES: the body */
   int descriptor;    /* SOURCE_FILE: the descriptor of the open file; else -1 */
   char *path;        /* SOURCE_FILE: the path of the file */
-  struct buffer fed; /* SOURCE_FED: the fed bytes, of which libcurl has read `taken` bytes */
+  struct buffer fed; /* SOURCE_FED: the fed bytes; libcurl has read the first `taken` bytes */
   size_t taken;
   curl_off_t fed_total;
   bool ended;          /* SOURCE_FED: true: the last byte was fed */

@@ -41,7 +41,7 @@ struct transfer {
 
   /* This request. */
   struct head *head;        /* the head of a started transfer, with a reference; else NULL */
-  struct curl_slist secret; /* the secret header line; the transfer owns `data`, which is NULL without a secret */
+  struct curl_slist secret; /* the secret header line; the transfer owns `data`; NULL in `data`: no secret */
   struct source source;
   struct sink sink;
   long long deadline; /* the deadline of the complete transfer, in microseconds of the engine's clock */

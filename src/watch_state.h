@@ -32,7 +32,7 @@ struct watch_ready {
 
 struct watch {
   int descriptor;
-  int wake[2]; /* a pipe; -1 with poll */
+  int wake[2]; /* the ends of a pipe; -1: a watch by poll has no pipe */
   bool woken;
   struct watch_entry *entries; /* the entries by socket number */
   size_t size;

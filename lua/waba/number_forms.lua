@@ -13,7 +13,7 @@ local PRINTED_SEPARATORS = {
 
 local APOSTROPHE = "\226\128\153" -- the apostrophe U+2019, which Swiss spreadsheets write between digits
 
--- Removes the 0 of "+49 (0)30 123": it is dialled only inside the country.
+-- Removes the 0 of "+49 (0)30 123". Callers dial this 0 only inside the country.
 local function without_trunk_zero(text)
   local before, after = text:match("^(.-)%(%s*0%s*%)(.*)$")
   if not before or not before:find("^%s*%+") and not before:find("^%s*00") then return text end

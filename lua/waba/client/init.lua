@@ -217,7 +217,7 @@ end
 --- The options of `client:mark_read`.
 ---@options waba.ReadOptions
 local READ_OPTIONS = {
-  typing = "boolean", -- true: shows the customer for up to 25 seconds that a reply is being written (Cloud hosting only)
+  typing = "boolean", -- true: shows the customer a typing indicator for up to 25 seconds (Cloud hosting only)
 }
 
 --- Marks a customer's message as read: PUT /v1/messages/{id} (Cloud: POST /messages). Cloud hosting also marks all

@@ -1,4 +1,4 @@
--- Sends a message if the 24-hour window is open, and a template if it is closed.
+-- Sends a message if the 24-hour window is open, and a template if the window is closed.
 
 local copy = require("waba.message.parts").copy
 local errors = require "waba.errors"

@@ -10,11 +10,12 @@ local queues = require "waba.delivery.queue"
 
 local CLASSES = { "messages", "other", "media" }
 
--- The limiters in use, by identity and text of the rates, until the last client of the key is closed or collected.
+-- The limiters in use, by the identity of the key and the text of the rates. An entry exists until the last client of
+-- the key is closed or collected.
 local in_use = setmetatable({}, { __mode = "v" })
 
--- Returns the rates as text, and stores the text in the field `text` of the rates. A weak table of texts is not used,
--- because it would have an entry for each client, and the garbage collector would traverse all entries.
+-- Returns the rates as text, and stores the text in the field `text` of the rates. A weak table of texts would be slow,
+-- because the table would have an entry for each client, and the garbage collector would traverse all entries.
 local function text_of(rates)
   local text = rates.text
   if text then return text end

@@ -28,8 +28,8 @@ local function complete(chosen)
   }
 end
 
---- Returns whether a failed request can be sent again at once: the server has closed a reused connection, the request
---- is idempotent or was certainly not processed, and the body has no reader.
+--- Returns whether a failed request can be sent again at once. The server must have closed a reused connection, and the
+--- body must have no reader. If the server may have received the complete request, the request must be idempotent.
 function transport.was_stale(request, failure)
   return failure.reused and failure.kind == "network"
     and (failure.sent == "no" or failure.sent == "maybe" and request.head.idempotent)

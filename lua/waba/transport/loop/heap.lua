@@ -5,7 +5,7 @@ local heap = {}
 
 local function parent_of(place) return (place - place % 2) / 2 end
 
--- Moves an item from a place towards the first item.
+-- Moves an item from the index `place` towards the first item.
 local function rise(items, item, place)
   while place > 1 do
     local parent = parent_of(place)
@@ -17,7 +17,7 @@ local function rise(items, item, place)
   items[place], item.place = item, place
 end
 
--- Moves an item from a place towards the last items.
+-- Moves an item from the index `place` towards the last items.
 local function sink(items, item, place)
   local count = #items
   while 2 * place <= count do
