@@ -13,7 +13,7 @@ local process = require "spec.support.process"
 local waba = require "waba"
 
 local MB = 1024 * 1024
-local ALLOWED = 20 -- MB above idle
+local ALLOWED = 20 -- the largest allowed growth above idle, in MB
 local CHUNK = ("0123456789abcdef"):rep(4096)
 
 -- Memory of this process --------------------------------------------------------------------------

@@ -83,7 +83,7 @@ local function finish(pipes)
   return results
 end
 
--- Returns the largest number of requests in any ten seconds, and the smallest one after the first burst.
+-- Returns the largest number of requests in any ten seconds, and the smallest number after the first burst.
 local function windows(requests)
   local most, least, first = 0, math.huge, 1
   for last, request in ipairs(requests) do

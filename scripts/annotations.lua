@@ -13,7 +13,7 @@ local annotations = {}
 ---@field own string        the name of the function in its table: "send"
 ---@field is_method boolean
 ---@field parameters string[]  the names of the parameters in the code
----@field doc annotations.Doc|nil
+---@field doc annotations.Doc|nil  nil: the function has no annotations
 ---@field file string
 ---@field line integer
 
@@ -22,11 +22,11 @@ local annotations = {}
 ---@field text string[]     the lines of the description
 ---@field params { name: string, optional: boolean, type: string, text: string }[]
 ---@field returns { name: string|nil, type: string, text: string }[]
----@field class string|nil
+---@field class string|nil  the class that the block declares
 ---@field parents string[]  the parents of a class
 ---@field is_options boolean|nil  whether a table of options declares the class
 ---@field fields { name: string, optional: boolean, type: string, text: string }[]
----@field alias string|nil
+---@field alias string|nil  the alias that the block declares
 ---@field alias_type string|nil
 ---@field choices { value: string, text: string }[]
 
@@ -183,7 +183,7 @@ end
 local function finish(found, doc, line, number)
   if doc.class then
     local variable = not doc.is_options and line:match "^local ([%w_]+) = " or nil
-    if found.is_generated and not variable then return end -- a table of options was already read as this class
+    if found.is_generated and not variable then return end -- the class was already read from its table of options
     found.classes[#found.classes + 1] = { name = doc.class, doc = doc, variable = variable, line = number,
       file = found.path }
     if variable then found.variables[variable] = doc.class end

@@ -134,7 +134,7 @@ local function choose()
     return a.text < b.text
   end)
   math.randomseed(SEED)
-  for i = 1, #changes do -- all are shuffled, because a change that does not compile is replaced by the next one
+  for i = 1, #changes do -- the next change replaces a change that does not compile
     local j = math.random(i, #changes)
     changes[i], changes[j] = changes[j], changes[i]
     chosen[i] = changes[i]

@@ -244,7 +244,7 @@ describe("waba.emulator", function()
 
   it("reports a missing library, and how to install it", function()
     local before = package.path
-    -- The file in the first folder of the path hides the installed library.
+    -- The file in the first folder of package.path hides the installed library.
     local folder = command("mktemp -d"):match("%S+")
     local file = assert(io.open(folder .. "/cqueues.lua", "w"))
     file:write("error('no such library here', 0)")

@@ -162,7 +162,7 @@ describe("core.append", function()
           fail("ftruncate", 5, 0)
           show(file:write "+three")
           fail("ftruncate", 5, 0)
-          fail("write", 28, 0) -- before the first byte
+          fail("write", 28, 0) -- fails before the first byte is written
           show(file:write "+three")
           show(file:truncate(3))
           show(file:truncate(3))
@@ -190,7 +190,7 @@ describe("core.append", function()
           reopen()
           fail("flock", 11, 0)
           reopen()
-          fail("fsync", 5, 0) -- only the folder of a new file is written to the disk
+          fail("fsync", 5, 0) -- does not fail, because fsync is called only for the folder of a new file
           reopen()
         ]])
     end)
@@ -202,10 +202,10 @@ describe("core.append", function()
           fail(...)
           reopen()
         end
-        renew("open", 13, 1) -- EACCES: a folder that is not readable
+        renew("open", 13, 1) -- EACCES: the folder is not readable
         renew("open", 12, 1) -- ENOMEM
         renew("fsync", 5, 0)
-        renew("fsync", 22, 0) -- EINVAL: a system that can't write folders to the disk
+        renew("fsync", 22, 0) -- EINVAL: the system can't write folders to the disk
         renew("fsync", 5, 9)
       ]])
     end)

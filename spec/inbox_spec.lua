@@ -473,7 +473,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
 
     it("ends a handled event whose lease has expired, in every state of the event", function()
       local box = new { retry = { attempts = 9, base = 0.001 } }
-      -- What happens to the event between the end of its lease and its acknowledgement.
+      -- For each state, a function that changes the event after its lease has expired and before it is acknowledged.
       for id, meanwhile in pairs {
         expired = function() process.sleep(0.02) end,
         taken = function() assert.equal(2, box:attempts(take_soon(box, 1, 60)[1])) end,
@@ -1222,7 +1222,7 @@ for _, backend in ipairs { "sqlite", "redis" } do
       assert.equal(1, box:retry_dead())
       assert(own:work())
       assert.equal(" final:1", seen["491517"])
-      -- An event that release 1.0 has stored and that arrives again is a duplicate.
+      -- Release 1.0 has stored the event p1, so another event with this id is a duplicate.
       assert.equal(0, box:put { { kind = "message", hosting = "on_premise", id = "p1", from = "491518", raw = {} } })
     end)
   end)

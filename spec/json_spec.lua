@@ -79,7 +79,7 @@ describe("encode", function()
 
   it("writes OpenResty's cjson.empty_array as an empty array", function()
     local cjson = require "cjson"
-    if not cjson.empty_array then return refused("a", "userdata", { a = io.stdout }) end -- Debian's cjson has no such name
+    if not cjson.empty_array then return refused("a", "userdata", { a = io.stdout }) end -- Debian's cjson has no `empty_array`
     assert.equal('{"a":[]}', core.encode { a = cjson.empty_array })
     assert.equal("[[],[]]", core.encode { cjson.empty_array, setmetatable({}, cjson.empty_array_mt) })
   end)

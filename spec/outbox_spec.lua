@@ -212,7 +212,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(4, outbox:depth())
       new_sender(outbox, { client = { ["4930555019"] = new_client() } }):work()
       new_sender(outbox):work()
-      assert.equal(id, outbox:put(text("Hi", nil, { key = "order 7" }))) -- also after the message was sent
+      assert.equal(id, outbox:put(text("Hi", nil, { key = "order 7" }))) -- the entry keeps its key after the message was sent
     end)
 
     it("keeps finished entries and their keys for the seconds of the option keep", function()
@@ -482,7 +482,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       sender:work()
       assert.equal(0, #results)
       assert.equal(id, outbox:put(text("Hi", nil, { key = "k" })))
-      process.sleep(1.3) -- longer than the option `settle`, because the store in memory counts whole seconds
+      process.sleep(1.3) -- a second more than `settle`, because the store in memory counts whole seconds
       sender:work()
       assert.same({ 1, id, true }, { #results, results[1].id, results[1].err.maybe_sent })
       assert.equal("uncertain", state(outbox, id))
@@ -715,7 +715,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ 248, 2, 0, 250 }, { summary.sent, summary.failed, summary.maybe_sent, summary.done })
       assert.same({ "7 to", "8 key" }, { refused[#refused], refused[#refused - 1] })
       assert.equal(248, #emulator.cloud:messages())
-      summary = send_all() -- sends nothing, because the run has ended
+      summary = send_all() -- sends nothing, because the campaign "May" has ended
       assert.equal(248, summary.sent)
       assert.equal(248, #emulator.cloud:messages())
       assert.same({ 0, 0, 0, 0 }, { outbox:campaign("June").sent, outbox:campaign("June").failed,
@@ -837,7 +837,7 @@ describe("the outbox in redis", function()
       local events, failure = inbox_of("{out}"):take(1)
       assert.is_nil(events)
       assert.matches("the prefix {out} belongs to an outbox: the inbox needs a prefix of its own", failure.message, 1, true)
-      process.run(("redis-cli -p %d DEL '{out}:use'"):format(server.port)) -- as an earlier version has stored the entry
+      process.run(("redis-cli -p %d DEL '{out}:use'"):format(server.port)) -- earlier versions did not store this key
     end
     assert.equal(1, outbox_of("{out}"):depth())
     assert.truthy(outbox_of("{out}"):put(text "Hello"))

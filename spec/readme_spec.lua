@@ -72,7 +72,7 @@ describe("the README", function()
           local result, err = documents.run(COVERED,
             { line = row.line, code = is_statement and code or "return " .. code }, table_names())
           if err and row.cells[1] == "number, health" then
-            assert.equal("auth", err.kind) -- the key belongs to another number than the row's
+            assert.equal("auth", err.kind) -- the API key does not belong to the number in this row
           elseif not is_statement then
             assert(result, tostring(err))
           end

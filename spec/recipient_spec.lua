@@ -44,8 +44,8 @@ describe("a recipient", function()
     } do
       assert.equal("491511234567", recipient.normalize(written), written)
     end
-    assert.equal("4915112345678", recipient.normalize "4915112345678.000") -- with the zeros the number would be too long
-    -- here the point separates groups of digits
+    assert.equal("4915112345678", recipient.normalize "4915112345678.000") -- the zeros would make the number too long
+    -- in these numbers a point separates groups of digits
     for _, written in ipairs { "+49151.1234000", "+49.151.1234.000", "+4915112.34567" } do
       assert.equal((written:gsub("%D", "")), recipient.normalize(written))
     end

@@ -384,7 +384,7 @@ describe("the check of a message", function()
       run()
       local grown = collectgarbage "count" - before
       collectgarbage "restart"
-      assert.is_true(grown < 20, ("%.1f KB for 2000 checks"):format(grown)) -- a table for each check would be 100 KB
+      assert.is_true(grown < 20, ("%.1f KB for 2000 checks"):format(grown)) -- a table for each check would need 100 KB
     end
   end)
 

@@ -30,7 +30,7 @@ describe("the sink of a response", function()
       assert.same({ 201, true, false, "A: b\r\nC:d\r\nE:\r\n" }, { now.status, now.is_http1, now.head_complete, now.lines })
       head("")
       assert.is_true(state().head_complete)
-      head("Trailer: x") -- a trailer after the body is not a header
+      head("Trailer: x") -- a trailer is not added to the headers
       assert.equal("A: b\r\nC:d\r\nE:\r\n", state().lines)
     end)
 
@@ -71,7 +71,7 @@ describe("the sink of a response", function()
     it("up to 256 KiB", function()
       head "HTTP/1.1 200 OK"
       local value = ("x"):rep(64 * 1024 - 5)
-      for _ = 1, 3 do head("A: " .. value) end -- a line of 64 KiB, including CR LF
+      for _ = 1, 3 do head("A: " .. value) end -- each line has 64 KiB, including CR LF
       head("A: " .. value:sub(1, -3))
       assert.is_false(parts.sink_head(sink, "A: b\r\n"))
       assert.equal("too large", state().error)

@@ -26,7 +26,7 @@ describe("the library and the emulator of Cloud hosting", function()
     assert.is_true(health.healthy)
     assert.equal(cloud.waba_id, health.waba_id)
     cloud:health { status = "BLOCKED" }
-    -- the client caches its health
+    -- a second client, because the first client caches the health
     local other = waba.client(emulator:options { hosting = "cloud" })
     assert.is_false(other:health().healthy)
     other:close()

@@ -237,7 +237,7 @@ for _, way in ipairs { { "by the system" }, { "by poll(2)", "-DWABA_USE_POLL" } 
       parts.watch_opened(watch, own)
       parts.watch_want(watch, foreign, IN)
       parts.watch_opened(watch, closed)
-      parts.watch_closed(watch, closed) -- now another file may get this descriptor
+      parts.watch_closed(watch, closed) -- the system can use this descriptor for another file
       parts.watch_abandon(watch)
       watch = nil
       assert.is_false(parts.is_open(own))

@@ -1,11 +1,10 @@
 -- Clients of many numbers in one process, for bench/numbers.lua:
---   make count                              makes clients; prints the bytes of Lua, the bytes of RSS and the
---                                           microseconds of CPU of each
---   work port url max                       replies to the events in a Redis, until it is killed
---   send url ca_file numbers in_flight each text [first]   each number sends the text; prints the microseconds of CPU
---   of
---                                           a message, the most descriptors and the KiB of growth of RSS. `first`: the
---                                           first number sends the texts of all numbers
+--   make count           makes clients; prints the bytes of Lua, the bytes of RSS and the microseconds of CPU of each
+--   work port url max    replies to the events in a Redis server, until the program is killed
+--   send url ca_file numbers in_flight each text [first]
+--                        each number sends the text `each` times; with "first" the first number sends all texts; prints
+--                        the microseconds of CPU per message, the largest number of descriptors, and the growth of RSS
+--                        in KiB
 
 package.path = (arg[0]:match "^(.*)/[^/]*$" or ".") .. "/?.lua;" .. package.path
 

@@ -33,7 +33,7 @@ if rate > 0 then
     if wait > 0 then socket.sleep(wait) end
     assert(client:send(request))
     read_answer()
-    -- The time since the request was due, because a slow response delays the next requests.
+    -- Measures from the time at which the request was due, because a slow response delays the next requests.
     took[number] = ("%.3f"):format((socket.gettime() - due) * 1000)
   end
   print(table.concat(took, " "))

@@ -71,11 +71,11 @@ end
 ---@class waba.SoakOptions
 ---@field count? integer      messages, 200000 by default
 ---@field seed? integer       the seed of the simulated failures
----@field tls? boolean        true by default
----@field timeout? number     seconds for each message; the emulator delays some responses a quarter longer
+---@field tls? boolean        whether the emulator uses TLS; true by default
+---@field timeout? number     the timeout of each message in seconds; some simulated delays are a quarter longer
 ---@field intensity? number   a factor for the number of simulated failures
 ---@field phase? integer      the only phase to run
----@field is_measured? boolean  whether memory and descriptors are compared before and after; true by default
+---@field is_measured? boolean  whether memory and descriptors are measured before and after; true by default
 ---@field tell? fun(phase: table)  called with each finished phase
 
 --- The result of a soak test.
@@ -88,8 +88,8 @@ end
 ---@field uncertain_accepted integer  the number of messages with `maybe_sent` that the emulator accepted
 ---@field seconds number
 ---@field restarts integer
----@field before table|nil    the memory in KiB as `lua` and `resident`, and the number of descriptors
----@field after table|nil
+---@field before table|nil    the memory in KiB (`lua` and `resident`) and the number of descriptors; nil: not measured
+---@field after table|nil     the same fields as `before`; nil: not measured
 
 local function check_growth(book, before, after)
   if after.descriptors ~= before.descriptors then

@@ -68,7 +68,7 @@ local BY_CODE = {
   [1] = { kinds = { api = true }, maybe = true },
 }
 local BY_STATUS = {
-  none = { kinds = { rate_limited = true }, maybe = false }, -- refused during a pause that another response caused
+  none = { kinds = { rate_limited = true }, maybe = false }, -- the client sent no request during a pause of the key
   [200] = { kinds = { protocol = true }, maybe = true },
   [429] = { kinds = { rate_limited = true }, maybe = false },
   [500] = { kinds = { unavailable = true }, maybe = true },

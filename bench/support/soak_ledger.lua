@@ -28,8 +28,8 @@ function Ledger:blame(sentence)
 end
 
 --- Writes the result of a message.
----@param sent waba.Sent|nil
----@param err waba.Error|nil
+---@param sent waba.Sent|nil  nil: the send returned an error
+---@param err waba.Error|nil  nil: the message was sent
 function Ledger:enter(number, sent, err)
   local outcome = sent and "sent" or err.maybe_sent and "maybe_sent" or "failed"
   self.returned = self.returned + 1

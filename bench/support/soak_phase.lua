@@ -166,9 +166,9 @@ end
 --- The options of a phase.
 ---@class waba.SoakPhase
 ---@field hosting "on_premise"|"cloud"
----@field http2 boolean
+---@field http2 boolean  false: HTTP/1.1
 ---@field way "send"|"bulk_of_keys"|"bulk_of_positions"
----@field is_watched? boolean  whether the events of `on_event` are checked
+---@field is_watched? boolean  whether the events of `on_event` are checked; false by default
 
 --- Sends the messages of a range, and releases all resources.
 ---@param range { first: integer, last: integer }

@@ -21,7 +21,7 @@ describe("a bulk run that is killed at random", function()
     local kills = 0
     for _ = 1, KILLS do
       local program = start(folder, gateway, COUNT)
-      local at = math.random(0, math.floor(COUNT / KILLS / 2)) -- kills the program after this number of results
+      local at = math.random(0, math.floor(COUNT / KILLS / 2)) -- the program is killed after this number of further results
       local before = select(2, folder:read("log"):gsub("\n", ""))
       process.wait_for(function()
         return select(2, folder:read("log"):gsub("\n", "")) >= before + at or not program:is_alive()

@@ -25,7 +25,7 @@ describe("the figures of a run", function()
     assert.same({ 0, nil }, { now.rate, now.seconds_left })
     now = count:read(100.5)
     assert.same({ 4, 2 }, { now.rate, now.seconds_left })
-    add(count, "sent", 10) -- 12 results of a run whose total is lower
+    add(count, "sent", 10) -- the run has 12 results, although its total is 10
     assert.equal(0, count:read(101).seconds_left)
     count = figures.new(nil, 100)
     add(count, "sent", 2)
@@ -36,7 +36,7 @@ describe("the figures of a run", function()
     local count = figures.new(nil, 0)
     for second = 1, 20 do
       add(count, "sent", second <= 10 and 100 or 10)
-      count:read(second - 0.5) -- reading more often does not shorten the measured time
+      count:read(second - 0.5) -- additional calls of `read` do not shorten the ten seconds
       count:read(second)
     end
     assert.equal(10, count:read(20).rate)

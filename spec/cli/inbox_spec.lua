@@ -75,7 +75,7 @@ for _, backend in ipairs { "sqlite", "redis" } do
       assert.equal(1, result.code)
       assert.matches("Remove these events", result.err)
       assert.equal("2 events removed\n", run({ "drop", "--dead", "--all" }, "y\n").out)
-      assert.equal("1 event removed\n", run({ "drop", "--all", "--yes" }).out) -- the event that is taken stays
+      assert.equal("1 event removed\n", run({ "drop", "--all", "--yes" }).out) -- the taken event is not removed
       assert.equal(1, box:depth())
     end)
 

@@ -81,7 +81,7 @@ describe("the report of a run", function()
     local page = report("long.html", function(made)
       made.started = made.started - 0.5
       for _ = 1, 3 do made:add(1, { id = "a" }, nil, "491") end
-      made.started = made.started - 1 -- the next row is in the second second of the run
+      made.started = made.started - 1 -- the next row is added in second 2 of the run
       made:add(2, { id = "a" }, nil, "491")
       made.started = made.started - 477 -- the next row is in its 479th second
       made:add(3, { id = "a" }, nil, "491")
@@ -90,7 +90,7 @@ describe("the report of a run", function()
     local points = {}
     for y in line:gmatch ",([%d.]+)" do points[#points + 1] = y end
     assert.equal(240, #points)
-    assert.same({ "6.0", "182.0", "138.0" }, { points[1], points[2], points[240] }) -- a point is the rate of two seconds
+    assert.same({ "6.0", "182.0", "138.0" }, { points[1], points[2], points[240] }) -- each point has the rate in two seconds
     assert.matches('text-anchor="end">2 rows/s</text>', page, 1, true)
     assert.matches('text-anchor="end">480 s</text></svg>', page, 1, true)
   end)

@@ -31,7 +31,7 @@ end
 for _, name in ipairs { "native", "cqueues", "luv", "copas", "a transport that can only sleep" } do
   describe("a queue in " .. name, function()
     local loop = runners[name] and name or "native"
-    local transport, came, passed -- `came` lists the callers in the order of their starts, which differs between event loops
+    local transport, came, passed -- `came` lists the callers in the order in which they started; this order depends on the loop
 
     before_each(function()
       transport = curl.new { loop = loop == "luv" and loop or nil }
@@ -116,7 +116,7 @@ for _, name in ipairs { "native", "cqueues", "luv", "copas", "a transport that c
           queue:notify(core.clock())
         end,
       }
-      -- both timeouts may end at the same time
+      -- both timeouts can end at the same time, so the two callers can end in any order
       if passed[2] == "first gave up" then passed[1], passed[2] = passed[2], passed[1] end
       assert.same({ "first gave up", "second gave up", "third", "bulk" }, passed)
     end)

@@ -149,7 +149,7 @@ describe("the limits of a server", function()
     new()
     local one = opened("a", 0.5)
     assert.is_false(budget:close_longest_waiting())
-    one.since = core.clock() - 10 -- not found, because the next search for waiting connections is half a second later
+    one.since = core.clock() - 10 -- `one` is not found, because the budget searches again only after half a second
     assert.is_false(budget:close_longest_waiting())
     budget.next_search = 0
     assert.is_true(budget:close_longest_waiting())
@@ -175,7 +175,7 @@ describe("the limits of a server", function()
     new { connections = 2 }
     opened("a", 0)
     opened("a", 0)
-    assert.is_nil(budget:open(connection "a")) -- both connections belong to the peer itself
+    assert.is_nil(budget:open(connection "a")) -- nil: peer a must wait, because it has all connections itself
   end)
 
   it("close a connection of the peer that has the most connections, at once", function()
@@ -225,7 +225,7 @@ describe("the limits of a server", function()
       one.waiting, one.since = true, core.clock() - 0.5
       assert.is_false(budget:hold(other, 1))
       one.since = core.clock() - 1
-      other.waiting, other.since = true, core.clock() - 2 -- `other` waits longer, but is not closed to free bytes for itself
+      other.waiting, other.since = true, core.clock() - 2 -- a connection is not closed to free bytes for itself
       assert.is_true(budget:hold(other, 6))
       assert.same({ one }, interrupted)
       assert.equal(10, budget.bytes)

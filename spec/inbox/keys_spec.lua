@@ -91,7 +91,7 @@ describe("the key of an event", function()
     end
     assert.is_true(key("preference", { phone_number_id = "8" }) ~= same)
     assert.is_true(key("preference", { phone_number_id = false, number = "8" }) ~= same)
-    assert.is_true(key("preference", { type = "x" }) ~= same) -- a preference without a category has a type
+    assert.is_true(key("preference", { type = "x" }) ~= same) -- the key contains the type instead of the category
     local handover = { kind = "handover", owner = "a" }
     assert.is_true(keys.identity(handover) ~= keys.identity { kind = "handover", owner = "b" })
     assert.is_string(keys.identity { kind = "handover" })

@@ -6,7 +6,7 @@ local record = require "waba.inbox.record"
 local waba = require "waba"
 local webhooks = require "spec.support.webhooks"
 
-local INVALID = "\255\0 a:b;{}" -- invalid UTF-8, and each character that separates values in the third format
+local INVALID = "\255\0 a:b;{}" -- invalid UTF-8, and the characters that separate values in an encoded event
 
 local function there_and_back(event) return record.decode(record.encode(event)) end
 

@@ -7,7 +7,7 @@ local stores = require "waba.pace.store"
 local STEP = 0.002
 
 describe("a shared rate", function()
-  local now, ahead, asked, kept, is_down, run -- ahead: seconds by which the store's clock is ahead
+  local now, ahead, asked, kept, is_down, run -- the store's clock is `ahead` seconds ahead of `now`
 
   before_each(function()
     now, ahead, asked, kept, is_down = 1000, 0, 0, {}, false
@@ -152,7 +152,7 @@ describe("a shared rate", function()
     end
     local shared = process.shared
     shared:pause(now + 5)
-    shared:pause(now + 5.05) -- no call: the store rounds both pauses to the same end
+    shared:pause(now + 5.05) -- does not call the store, because both pauses have the same rounded end
     shared:pause(shared.paused_until)
     assert.equal(1, #calls)
     shared:pause(now + 6)
@@ -179,7 +179,7 @@ describe("a shared rate", function()
     assert.is_true(try(first, false, 6)) -- the process gets six tokens and has five left
     assert.equal(1, asked)
     now = now + 5
-    assert.is_true(try(first, false, 1)) -- the five tokens have expired, so the process requests more
+    assert.is_true(try(first, false, 1)) -- the five tokens have expired, so the process requests new tokens
     assert.equal(2, asked)
     local count = 0
     while try(second, false, 1) do count = count + 1 end
@@ -390,8 +390,8 @@ describe("a shared rate", function()
       local RATE = { rate = 1, burst = 45 }
       for index, expected in ipairs { 1, 0, 0, 0 } do
         local pair, process = new_pair(index ~= 4 and RATE)
-        if index == 2 then pair:give_back() end -- the token was returned
-        if index == 3 then now = now + 1 end -- all tokens are there again
+        if index == 2 then pair:give_back() end
+        if index == 3 then now = now + 1 end -- after a second the limiter has all its tokens again
         assert.is_true(try(process.bucket))
         assert.equal(expected, reported, index)
       end
@@ -416,7 +416,7 @@ describe("a shared rate", function()
       now = now + 0.02
       freshen()
       assert.equal(2, #replies)
-      assert.equal(6, #replies[2]) -- the reply contains no recipients, because the list has not changed
+      assert.equal(6, #replies[2]) -- the reply contains no recipients, because the paused recipients have not changed
       assert.is_true(process.shared:has_pauses(now))
       now, waits = now + 1, true
       local refilling = coroutine.create(function() process.bucket:refill(now, false, 1) end)
@@ -453,7 +453,7 @@ describe("a shared rate", function()
       assert.equal(5, count_of(pairs_of(0.001, 5)[1]))
       local pair = pairs_of(0.001, 5)[1].pair
       assert.is_true(pair:refill(now))
-      assert.is_false(pair:refill(now)) -- after a failure the store is not requested again at once
+      assert.is_false(pair:refill(now)) -- sends no request to the store soon after a failed request
       local process = new_process({ pair = { rate = 0.001, burst = 5 } }, { unreachable = "wait" })
       process.pair = process.shared:pair "4915112345678"
       assert.equal(0, count_of(process))

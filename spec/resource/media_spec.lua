@@ -167,7 +167,7 @@ describe("client.media", function()
     it("returns an error when the disk is full", function()
       local tmpname = os.tmpname
       finally(function() os.tmpname = tmpname end)
-      for _, size in ipairs { 5, 500000 } do -- closing the file fails for 5 bytes, writing for 500000 bytes
+      for _, size in ipairs { 5, 500000 } do -- with 5 bytes closing the file fails, with 500000 bytes writing fails
         process.run(("ln -s /dev/full %s"):format(folder:file "full"))
         os.tmpname = function() return folder:file "full" end
         local uploaded, err = client.media:upload { reader = reader_of(("x"):rep(size), 100000), type = "text/plain" }

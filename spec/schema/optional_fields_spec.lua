@@ -25,7 +25,7 @@ local BOTH = {
 local OPTIONAL = {
   on_premise = {
     contacts = "contacts[].ims contacts[].ims[].service contacts[].ims[].user_id",
-    hsm = "hsm.localizable_params[].currency hsm.namespace", -- a parameter without a currency has a text
+    hsm = "hsm.localizable_params[].currency hsm.namespace", -- a parameter without `currency` is a text
   },
   cloud = {
     audio = "audio.voice", template = "template.components[].cards[].components[].parameters",

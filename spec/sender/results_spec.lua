@@ -105,7 +105,7 @@ describe("a sender", function()
       local held = { attempts = attempts, entry = {} }
       results.put_back({ outbox = { retry = { attempts = 1e9, base = 4, max = 20 } } }, held,
         errors.new { kind = "unavailable", message = "m" })
-      local delay = held.change.delay -- half of the pause is random
+      local delay = held.change.delay -- a random number from longest / 2 to longest
       assert.is_true(delay >= longest / 2 and delay <= longest, delay)
       assert.equal("unavailable: m", held.change.reason)
     end

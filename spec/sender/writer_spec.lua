@@ -74,7 +74,7 @@ describe("the writer of a sender", function()
   end)
 
   it("stores in the next call the changes that come during a call of the store", function()
-    if _VERSION == "Lua 5.1" and not rawget(_G, "jit") then return end -- in Lua 5.1 a store can't wait inside a handler
+    if _VERSION == "Lua 5.1" and not rawget(_G, "jit") then return end -- Lua 5.1 can't yield inside a pcall
     local calls, writer = {}, nil
     writer = writers.new { settle = function(_, changes)
       calls[#calls + 1] = #changes

@@ -19,7 +19,7 @@ local function new_random(seed)
   end
 end
 
--- Returns one of the compared stores. The table `leases` has the lease of each entry, by the body of the entry.
+-- Returns one of the compared stores. The table `leases` maps the body of each entry to the entry's lease.
 local function new_side(name, store) return { name = name, store = store, leases = {}, was_taken = {} } end
 
 local function sorted(list)
@@ -62,8 +62,9 @@ local function names_of(store)
   return table.concat(sorted(all), " ")
 end
 
--- Returns the complete content of a store as texts. `with_due` is false between `hasten` and the next `take`, because
--- SQLite moves the hastened entry at that `take`.
+-- Returns the complete content of a store as texts. With `with_due` the texts include the time at which the next entry
+-- is due. `with_due` is false between `hasten` and the next `take`, because SQLite moves the hastened entry at that
+-- `take`.
 local function contents(side, with_due)
   local store = side.store
   local seen = rows_of(store, false)

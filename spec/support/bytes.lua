@@ -11,8 +11,8 @@ function bytes.of(size)
 end
 
 --- Returns a reader of the bytes.
----@param size integer  bytes of a piece
----@return fun(): string|nil
+---@param size integer  the number of bytes in a piece
+---@return fun(): string|nil  returns nil after the last piece
 function bytes.reader(text, size)
   local position = 1
   return function()

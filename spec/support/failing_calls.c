@@ -30,8 +30,8 @@ int luaopen_failing_calls(lua_State *L);
 /* The calls that will fail. */
 static struct {
   char name[16];
-  int number; /* errno; 0: the call returns 0 and does nothing; negative: it writes or reads only this number of bytes */
-  int left;   /* the number of calls that succeed before this one */
+  int number; /* errno; 0: the call returns 0 and does nothing; -n: the call writes or reads only n bytes */
+  int left;   /* the number of calls that succeed before the failure */
   bool is_set;
 } calls[4];
 

@@ -22,7 +22,7 @@
 static lua_State *interrupted;
 
 struct failing {
-  long left; /* the number of allocations that will succeed; negative: all */
+  long left; /* the number of allocations that will succeed; negative: all succeed */
   bool once;
   long failed;
 };

@@ -137,7 +137,7 @@ static int wait_any(lua_State *L) {
   return results(L, watch_wait_any(watches, 2, (int)luaL_checkinteger(L, 3)));
 }
 
-/* [watch] -> [socket events], or nothing */
+/* [watch] -> [socket events], or nothing if no other socket is ready */
 static int next_ready(lua_State *L) {
   int socket, events;
   if (!watch_next(lua_touserdata(L, 1), &socket, &events)) return 0;
@@ -221,7 +221,7 @@ static int head(lua_State *L) {
   return results(L, sink_head((char *)bytes, 1, length, lua_touserdata(L, 1)) == length);
 }
 
-/* [sink bytes] -> [true, false or "pause"] */
+/* [sink bytes] -> [true], [false] if libcurl would abort the transfer, ["pause"] if libcurl would pause it */
 static int body(lua_State *L) {
   size_t length, result;
   const char *bytes = luaL_checklstring(L, 2, &length);
@@ -310,7 +310,7 @@ static int feed(lua_State *L) {
   return results(L, source_feed(lua_touserdata(L, 1), bytes, length));
 }
 
-/* [source size] -> [bytes], or "pause" or "abort" and true */
+/* [source size] -> [bytes], ["pause" true] or ["abort" true] */
 static int read_source(lua_State *L) {
   char bytes[256];
   size_t size = (size_t)luaL_checkinteger(L, 2), count = source_read(bytes, 1, size, lua_touserdata(L, 1));
@@ -378,7 +378,7 @@ static lua_Integer field(lua_State *L, const char *name) {
 
 static const char *text_field(lua_State *L, const char *name) {
   lua_getfield(L, 1, name);
-  return lua_tostring(L, -1); /* the value stays on the stack */
+  return lua_tostring(L, -1); /* the string stays valid, because it stays on the stack */
 }
 
 /* [{ code, end, attempts, error, .. }] -> [kind code message path]. The fields are those of a transfer without a handle. */
@@ -445,7 +445,7 @@ ssize_t getrandom(void *bytes, size_t size, unsigned flags) {
 }
 #endif
 
-/* [] -> [bytes], or nothing */
+/* [] -> [bytes], or nothing if the system has no random numbers */
 static int random_bytes(lua_State *L) {
   uint64_t bits = 0;
   if (!system_random(&bits)) return 0;
@@ -453,7 +453,7 @@ static int random_bytes(lua_State *L) {
   return 1;
 }
 
-/* [bytes] -> [bytes], after the first `length` of them were wiped */
+/* [bytes length] -> [bytes]. Wipes the first `length` bytes. */
 static int wipe(lua_State *L) {
   char bytes[64];
   size_t length;

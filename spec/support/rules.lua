@@ -21,7 +21,7 @@ local handled_by_walk = {
 
 ---@class RuleCase
 ---@field name string      "interactive.action.buttons[].reply.title: characters"
----@field inferred boolean
+---@field inferred boolean  whether the platform does not document the rule
 ---@field good waba.Message[]
 ---@field bad { message: waba.Message, path: string }[]
 

@@ -8,7 +8,7 @@ local schema_assertions = {}
 --- Returns two functions for one hosting: the first one asserts that the check refuses a message, the second one that
 --- it accepts a message.
 ---@return fun(message: any, mode: boolean|"documented"|nil, on: string?): waba.Error refusal  returns the error;
----  `on` names another hosting
+---  `mode` is the parameter of schema.check, and `on` names another hosting
 ---@return fun(message: any, mode: boolean|"documented"|nil, on: string?) passes
 function schema_assertions.on(hosting)
   local function refusal(message, mode, on)

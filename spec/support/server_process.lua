@@ -18,12 +18,12 @@ local file = assert(io.open(configuration))
 local options = plain_data.read(file:read("*a"))
 file:close()
 
-local responses = {}      -- path -> list of responses
-local sent_counts = {}        -- path -> number of responses sent
-local requests = {}     -- in order of arrival
+local responses = {} -- path -> list of responses
+local sent_counts = {} -- path -> number of responses that were sent
+local requests = {} -- in the order of their arrival
 local counts = { total = 0, open = 0, most = 0 }
 local released = condition.new()
-local releases = 0      -- the number of calls of `release`
+local releases = 0 -- the number of calls of `release`
 local loop = cqueues.new()
 
 -- Responses ---------------------------------------------------------------------------------------

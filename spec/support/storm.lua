@@ -99,7 +99,7 @@ function witness.redis(folder, server)
   end
 end
 
--- Returns the id and the kind of a stored event, in the form in which the handler writes them.
+-- Returns the id and the kind of a stored event as the handler writes them to the file `handled`.
 local function name_of(body)
   local id = body:match '"id":"(%w+)"'
   return id .. " " .. (body:match '"status":"(%a+)"' or "message")
@@ -129,7 +129,7 @@ end
 
 ---@class waba.spec.StormResult
 ---@field events integer        the events of the gateway
----@field deliveries integer    the gateway's attempts
+---@field deliveries integer    the gateway's attempts to deliver a webhook
 ---@field stored integer
 ---@field handled integer       events whose handler has returned at least once
 ---@field repeated integer      events whose handler has returned more than once

@@ -151,7 +151,7 @@ describe("an HTTP/1.1 request", function()
     bytes, reason = http1.read(exchange, 5)
     assert.same({ nil, "timeout", 0 }, { bytes, reason, #exchange.wanted })
     assert.same({}, exchange.timeouts)
-    -- the last parameter: the timeout was set a moment ago
+    -- the last argument is true: the caller has just set the timeout of the socket
     assert.is_true(http1.send(new({}, nil, { deadline = core.clock() - 1 }), HEAD, nil, true))
   end)
 

@@ -257,7 +257,7 @@ describe("the transport in nginx", function()
           pace = { messages = { rate = 50, burst = 1 }, pair = false } }
         local get_phase, sent, err = ngx.get_phase, nil, nil
         ngx.get_phase = function() return "%s" end
-        for _ = 1, 2 do sent, err = client:send("491511234567", waba.text "Hello") end -- the second one waits
+        for _ = 1, 2 do sent, err = client:send("491511234567", waba.text "Hello") end -- the second message waits for its slot
         ngx.get_phase = get_phase
         return sent and sent.id or err
       ]]):format(phase, phase)))
@@ -354,7 +354,7 @@ describe("the transport in nginx", function()
   it("reports that the outbox is full, and continues afterwards", function()
     local result = run [[
       local push, results = require("sender").push, {}
-      for n = 1, 502 do results[n] = push(n) end -- no other coroutine runs during the loop
+      for n = 1, 502 do results[n] = push(n) end -- the sender's coroutine does not run during the loop
       return results[500] .. " " .. results[501] .. " " .. results[502]
     ]]
     assert.truthy(result:find("^true unavailable: the outbox is full[^\n]* unavailable: the outbox is full"), result)

@@ -145,10 +145,10 @@ describe("a waiter of a light thread in nginx", function()
     local alive = {}
     function during()
       alive[1] = one:is_alive()
-      threads = 0 -- the light thread was ended
+      threads = 0 -- as after the end of the light thread
       alive[2] = one:is_alive()
       one:wake()
-      alive[3] = one:is_alive() -- nginx resumes the woken thread later
+      alive[3] = one:is_alive() -- true: nginx resumes a woken thread later
       threads = 1
     end
     one:wait(1)

@@ -87,7 +87,7 @@ describe("a transfer", function()
     local first, second, third = start(1), start(2), start(3)
     assert.same({ "wait", "park", "park", BEAT }, { first.waits[1], second.waits[1], third.waits[1], third.waits[2] })
     assert.equal(1, engine.pumps)
-    ready = { 3, 7 } -- a transfer with the id 7 is unknown
+    ready = { 3, 7 } -- no transfer has the id 7
     resume(first)
     assert.same({ 0, 0, 1 }, { first.woken, second.woken, third.woken })
     resume(third)
@@ -180,7 +180,7 @@ describe("a transfer", function()
     for id = 1, 31 do start(id) end
     assert.equal(0, engine.dispatches)
     start(32)
-    assert.equal(0, engine.dispatches) -- request 1 was sent at once, so 31 wait
+    assert.equal(0, engine.dispatches) -- request 1 was sent at once, so only 31 requests wait
     start(33)
     assert.equal(1, engine.dispatches)
     for id = 34, 64 do start(id) end
@@ -194,7 +194,7 @@ describe("a transfer", function()
     for id = 1, 40 do tasks[id] = start(id) end
     assert.same({ "park", BEAT }, tasks[16].waits)
     assert.same({ "park", BEAT }, tasks[32].waits)
-    assert.same({ "park", BEAT }, tasks[5].waits) -- only five coroutines wait when this one begins
+    assert.same({ "park", BEAT }, tasks[5].waits) -- only five coroutines wait when coroutine 5 begins to wait
     assert.same({ "park", 2 * BEAT }, tasks[17].waits)
     assert.same({ "park", 3 * BEAT }, tasks[40].waits)
   end)

@@ -382,7 +382,7 @@ describe("the webhook server among hostile peers", function()
       end
       local silent = connect(one.port, "127.0.0.8")
       cqueues.sleep(0.02)
-      is_served(one) -- served after a second
+      is_served(one) -- after a second, when the server has closed the silent connection
       assert.equal("", read_all(silent))
       silent:close()
       for _, socket in ipairs(trusted) do
@@ -402,7 +402,7 @@ describe("the webhook server among hostile peers", function()
       is_served(one)
       silent[2] = connect(one.port, "127.0.0.3")
       cqueues.sleep(0.02)
-      is_served(one) -- served after a second
+      is_served(one) -- after a second, when the server has closed a silent connection
       for _, socket in ipairs(silent) do socket:close() end
     end)
   end)
@@ -412,7 +412,7 @@ describe("the webhook server among hostile peers", function()
       local silent = {}
       for index = 1, 4 do silent[index] = connect(one.port, "127.0.0.2") end
       cqueues.sleep(0.02)
-      is_served(one) -- served at once, because the silent peer has more connections than its share
+      is_served(one) -- at once, because the silent peer has more connections than its share
       for index = 5, 6 do silent[index] = connect(one.port, "127.0.0.3") end
       cqueues.sleep(0.02)
       is_served(one)

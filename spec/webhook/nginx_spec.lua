@@ -491,7 +491,7 @@ return waba.receiver {
     lines(2)
     text "c"
     lines(3)
-    process.sleep(0.1) -- time in which the last event is acknowledged
+    process.sleep(0.1) -- meanwhile the worker acknowledges the last event
     local workers = process.run(("ps -o pid= --ppid %d | tr '\\n' ' '"):format(program.pid))
     process.run(("kill -KILL %d %s"):format(program.pid, workers))
     program:stop "KILL"

@@ -418,7 +418,7 @@ describe("the number of an address", function()
         assert.equal(401, posted(row[1], BRANCH, row[2]))
         assert.equal(200, posted(row[1], SHOP, row[2]))
       end
-      -- accepted, because the event is about the account
+      -- a webhook about the account is accepted at the path of any number
       assert.equal(200, posted("phone_number_quality_update", BRANCH, '"event":"FLAGGED"'))
     end)
   end)
@@ -455,7 +455,7 @@ describe("conversations of several numbers", function()
       local receiver = waba.receiver { open = true, inbox = box, number = { ["/shop"] = SHOP, ["/branch"] = BRANCH } }
       for _, number in ipairs { { SHOP, "401" }, { BRANCH, "402" } } do
         assert.equal(200, (post(receiver, text_to(number[1], number[2], EVA, "same"), { path = "/shop" })))
-        -- the second one is a duplicate
+        -- the second post of one message is a duplicate
         assert.equal(200, (post(receiver, text_to(number[1], number[2], EVA, "same"), { path = "/shop" })))
         assert.equal(200, (post(receiver, text_to(number[1], number[2], EVA, "next"), { path = "/shop" })))
       end

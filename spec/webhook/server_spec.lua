@@ -550,7 +550,7 @@ print(one:run(), one:run())
     story(function(start)
       assert.matches("^http://127%.0%.0%.1:%d+/$", start({ receiver = receiver() }):url())
       local one = server { receiver = receiver(), host = "::1" }
-      if one then -- nil on a machine without IPv6
+      if one then -- `one` is nil on a machine without IPv6
         assert.matches("^http://%[::1%]:%d+/$", one:url())
         one:close()
       end

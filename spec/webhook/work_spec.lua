@@ -372,7 +372,7 @@ describe("receiver:work", function()
     local receiver = waba.receiver { open = false, inbox = box, on = {} }
     box:put(messages "a")
     assert.equal(1, receiver:work { lease = 0.3 })
-    assert.is_true(calls > 1 and calls < 10, calls) -- the tries have pauses between them
+    assert.is_true(calls > 1 and calls < 10, calls) -- the receiver pauses between two calls
   end)
 
   it("tries once to acknowledge if another try can't succeed", function()
@@ -422,7 +422,7 @@ describe("receiver:work", function()
     local receiver = waba.receiver { open = false, inbox = box, on = { text = function(event) event.state.n = 1 end } }
     box:put(messages("a", "b", "c", "d", "e"))
     assert.equal(5, receiver:work { batch = 8 })
-    assert.is_true(calls <= 3, calls) -- the first call of `take` may return fewer events
+    assert.is_true(calls <= 3, calls) -- more than one call if the first `take` returns fewer than five events
     for _, id in ipairs { "a", "b", "c", "d", "e" } do assert.equal('{"state":{"n":1}}', box:get(id .. ":state")) end
     assert.is_true(singles < 5 + 5, singles)
     box:close()

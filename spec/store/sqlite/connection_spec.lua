@@ -91,7 +91,7 @@ describe("a connection to a SQLite file", function()
     for number = 1, 4500 do
       put(one, ("%d"):format(number))
       local log = assert(io.open(folder:file "a.db-wal", "rb"))
-      most = math.max(most, log:seek "end" / 4120) -- a page and its header
+      most = math.max(most, log:seek "end" / 4120) -- 4120 bytes are a page and its header
       log:close()
     end
     assert.is_true(most > 3900 and most < 4100, most .. " pages")

@@ -184,7 +184,7 @@ local function unique_in_lists(node, inner, leaf, place)
   local other_holder, other_key = leaf_of(list[2][inner][1], leaf)
   other_holder[other_key] = holder[key]
   place.bad(list, ("[2].%s[1].%s"):format(inner, leaf))
-  local twins = list_of(node, 1) -- two values of one item must differ too
+  local twins = list_of(node, 1) -- a list with two equal values in one item
   twins[1][inner][2] = copy(twins[1][inner][1])
   place.bad(twins, ("[1].%s[2].%s"):format(inner, leaf))
 end
@@ -194,7 +194,7 @@ local function unique_in_items(node, path, place)
   local list = { item_with(node.each, name), item_with(node.each, name) }
   local holder, key = leaf_of(list[1], path)
   local other_holder, other_key = leaf_of(list[2], path)
-  local is_position = holder[key] == other_holder[other_key] -- the rule compares positions, written as text or as number
+  local is_position = holder[key] == other_holder[other_key] -- only positions are equal: generated texts differ
   if is_position then holder[key], other_holder[other_key] = type(holder[key]) == "number" and 0 or "0", 1 end
   place.good(copy(list))
   other_holder[other_key] = is_position and 0 or holder[key]
@@ -328,7 +328,7 @@ end
 
 function cases.adds_up(rule, node, place)
   local value, summed = minimal_object(node), rule.plus[1]:match "^[^.]+"
-  if value[summed] == nil then place.good(copy(value)) end -- the rule does not apply without the summed items
+  if value[summed] == nil then place.good(copy(value)) end -- a value without summed items is valid
   value[summed] = minimal(node.fields[summed])
   place.good(copy(value))
   local holder, key = leaf_of(value, rule.total)
