@@ -30,7 +30,7 @@ local recipient = require "waba.recipient"
 ---@field keys waba.BulkKeys  results of earlier runs of the campaign
 ---@field uses "positions"|"keys"|nil  what identifies the messages; nil in a new journal
 ---@field sections table<string|false, waba.JournalSection>  the sections by campaign; false: runs without a campaign
----@field last_campaign? string|false  the campaign of the last run
+---@field last_campaign? string|false  the campaign of the last run; false: the last run had no campaign; nil: no run
 local Journal = { __name = "waba.BulkJournal" }
 Journal.__index = Journal
 

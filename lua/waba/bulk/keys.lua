@@ -37,7 +37,7 @@ local function number_of(text)
 end
 
 ---@param text string  the result of `keys.text`
----@return waba.BulkState|nil
+---@return waba.BulkState|nil  nil: the key has no state
 function Keys:state(text)
   if self.begun[text] then return "begun" end
   local number = number_of(text)

@@ -86,7 +86,7 @@ function inbox:attach(event, records) end
 
 --- Returns the value of the record with a name.
 ---@param name string
----@return string|nil
+---@return string|nil  nil: the record does not exist, or the store can't be read
 ---@return waba.Error? err
 function inbox:get(name) end
 
@@ -125,7 +125,7 @@ function inbox:oldest() end
 ---@field failed integer    attempts that failed
 ---@field dead integer      events that became dead letters
 ---@field depth? integer    events that wait or are taken; nil: the store can't be read
----@field oldest? number    the age of the oldest event in seconds
+---@field oldest? number    the age of the oldest event in seconds; nil: the inbox is empty, or the store can't be read
 
 ---@return waba.InboxStats
 function inbox:stats() end
@@ -148,13 +148,13 @@ function inbox:list(filter, n) end
 
 --- Returns dead letters to the queue, behind the waiting events of their conversations.
 ---@param filter? waba.InboxFilter  default: all dead letters
----@return integer|nil count
+---@return integer|nil count  the number of returned dead letters
 ---@return waba.Error? err
 function inbox:retry_dead(filter) end
 
 --- Removes dead letters or waiting events, but no events that are taken.
 ---@param filter waba.InboxFilter  an empty table selects all waiting events
----@return integer|nil count
+---@return integer|nil count  the number of removed dead letters or events
 ---@return waba.Error? err
 function inbox:drop(filter) end
 
@@ -165,7 +165,7 @@ function inbox:drop(filter) end
 function inbox:set_aside(n) end
 
 --- Puts all dead letters back into the queue, as `retry_dead` does.
----@return integer|nil count
+---@return integer|nil count  the number of these dead letters
 ---@return waba.Error? err
 function inbox:revive() end
 

@@ -172,7 +172,8 @@ function entries.message_of(body)
   local content = core.decode(body)
   local message = { type = content.type, [content.type] = content[content.type] }
   for _, name in ipairs(MESSAGE_FIELDS) do message[name] = content[name] end
-  if content.preview_url ~= nil then message.text.preview_url = content.preview_url end -- only in On-Premise bodies
+  -- the body of an On-Premise request has `preview_url` outside of `text`
+  if content.preview_url ~= nil then message.text.preview_url = content.preview_url end
   return message
 end
 

@@ -145,7 +145,7 @@ end
 
 --- Returns dead letters to the queue, so that their messages are sent.
 ---@param filter? waba.OutboxFilter
----@return integer|nil count
+---@return integer|nil count  the number of returned dead letters
 ---@return waba.Error? err
 function Outbox:retry_dead(filter)
   filters.check(filter, FILTER, "outbox:retry_dead")
@@ -154,7 +154,7 @@ end
 
 --- Removes dead letters. The state of a removed entry becomes "failed", and its message is never sent.
 ---@param filter? waba.OutboxFilter
----@return integer|nil count
+---@return integer|nil count  the number of removed dead letters
 ---@return waba.Error? err
 function Outbox:drop_dead(filter)
   filters.check(filter, FILTER, "outbox:drop_dead")

@@ -16,8 +16,9 @@ local BATCH, SPAN, SHORTEST = 25, 0.6, 0.1
 local LATE_PART, LATE = 0.25, 0.1
 local HEADROOM = 2 -- the number of batches of the burst that only replies may use
 
---- Times in seconds. While one coroutine calls the store, others check for the reply every STEP seconds. After LOST
---- seconds the calling coroutine counts as ended. SOON is the shortest wait. Pauses are read again after FRESH s.
+--- Times in seconds. While one coroutine calls the store, other coroutines check for the reply every STEP seconds.
+--- After LOST seconds the calling coroutine counts as ended. SOON is the shortest wait. Pauses are read again after
+--- FRESH seconds.
 bucket.STEP, bucket.LOST, bucket.SOON, bucket.FRESH = 0.01, 3, 0.001, 0.9
 
 local STEP, LOST, SOON, FRESH = bucket.STEP, bucket.LOST, bucket.SOON, bucket.FRESH

@@ -86,7 +86,7 @@ return function(db, now, words)
     if ask > now then
       ask = max(ask, state[turn])
       if needs_more or granted < wanted then state[turn] = ask + length end
-      ask = max(ask - length / 4, paused) -- early: the next batch must arrive before its first token is valid
+      ask = max(ask - length / 4, paused) -- early, so that the next batch arrives before its first token is valid
     end
     if wanted > 0 or returned > 0 then
       state[1] = due

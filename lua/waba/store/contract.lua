@@ -36,8 +36,8 @@
 ---@field lane? string      the lane of the entry; default: ""
 ---@field key? string       `put` does not store an entry whose key is recorded
 ---@field value? string     a text that `put` records with the key
----@field same? integer     the number of bytes at the start of `value` that must be equal to the recorded value; `put` fails
----        otherwise
+---@field same? integer     the number of bytes at the start of `value` that must be equal to the recorded value;
+---        otherwise `put` fails
 ---@field known? string     set by `put` if the key was recorded: the value that was recorded with the key
 ---@field id? string        the id by which the method `find` finds the entry
 ---@field at? number        the earliest time of a `take` in Unix seconds; later entries of the conversation do not wait
@@ -79,7 +79,7 @@
 ---@class waba.StoreRow
 ---@field id string         the time at which the entry was stored, in microseconds; unique in the store
 ---@field conversation? string  the name of the entry's conversation; nil: the entry has no conversation at present
----@field at number         Unix seconds: when the entry was stored; for a dead letter: when the entry became one
+---@field at number         Unix seconds at which the entry was stored; for a dead letter: at which the dead letter was made
 ---@field attempts integer
 ---@field reason? string    the reason of the last failure; nil: no failure was recorded
 ---@field state "waiting"|"taken"|"dead"
@@ -93,7 +93,7 @@
 ---@field depth fun(self): integer|nil  returns the number of entries that wait or are taken
 ---@field oldest fun(self): number|nil  returns the time at which the oldest entry was stored; nil without entries
 ---@field next_due fun(self): number|nil  returns the seconds until an entry can be taken; nil if no entry waits
----@field find fun(self, id: string): waba.StoreRow|nil  returns an entry or a dead letter by its `id`
+---@field find fun(self, id: string): waba.StoreRow|nil  returns the entry or the dead letter with this `id`; nil: none
 ---@field hasten fun(self, id: string): true|nil  makes an entry due that waits for its time `at` or `later`
 ---@field revive fun(self, rows: waba.StoreRow[]): integer|nil  returns dead letters to the queue, behind the waiting
 ---        entries of their conversations; returns their number

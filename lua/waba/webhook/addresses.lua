@@ -24,7 +24,7 @@ local ADDRESS = {
 
 --- The business number of a webhook, and the check of the webhook's credentials.
 ---@class waba.WebhookPlace
----@field number string|nil  the digits of the number
+---@field number string|nil  the digits of the number; nil: the receiver has no option `number`
 ---@field is_authentic fun(headers: table, body: string|nil): boolean|nil, string|nil  see `credentials.checker`
 ---@field is_open boolean  true: no credentials are needed
 ---@field is_own? boolean  true: the business number has its own credentials

@@ -19,8 +19,8 @@ Tracker.__index = Tracker
 ---@field recipient string?
 ---@field timestamps table<string, integer|false>  the earliest time of each status; false: the status had no time
 ---@field errors waba.Error[]?  the errors of a failure or a warning
----@field conversation table?
----@field pricing table?
+---@field conversation table?  the field `conversation` of a status
+---@field pricing table?  the field `pricing` of a status
 
 -- Returns whether the value of a field in one status replaces the value in another status. The higher rank decides,
 -- then the earlier time, then the smaller value. Therefore the order of arrival has no effect.
@@ -89,7 +89,7 @@ end
 
 --- Returns the state of a message.
 ---@param id string
----@return waba.MessageState|nil
+---@return waba.MessageState|nil  nil: the tracker has no status of the message
 function Tracker:get(id)
   local entry = self.entries[id]
   return entry and entry.state
@@ -97,7 +97,7 @@ end
 
 --- Returns the status of a message.
 ---@param id string
----@return string|nil
+---@return string|nil  nil: the tracker has no status of the message
 function Tracker:status(id)
   local entry = self.entries[id]
   return entry and entry.state.status

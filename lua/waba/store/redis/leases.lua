@@ -62,7 +62,7 @@ local function take(set)
     for index, queue in ipairs(queues) do
       local item, attempt = call("LINDEX", queue_key(queue), 0), tonumber(tries[index] or 0) + 1
       local target = string.sub(queue, 1, 6) == "later:" and call("HGET", key "later", queue)
-      if item and not string.find(item, "^%d+ [^\n]*\n") then -- a damaged item, or an item of another program
+      if item and not string.find(item, "^%d+ [^\n]*\n") then -- the item is damaged, or from another program
         item = whole(now + index) .. " \n" .. item
         call("LSET", queue_key(queue), 0, item)
       end

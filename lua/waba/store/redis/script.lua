@@ -144,7 +144,8 @@ end
 
 local MOST_MILLISECONDS = 2 ^ 53 -- the longest lifetime; Redis refuses a time of expiry above 64 bits
 
--- The argument and the result of the last call of `script.milliseconds`, because most calls have the same argument.
+-- A cache of the function `script.milliseconds`: the argument and the result of the last call. Most calls have the
+-- argument of the previous call.
 local last_seconds, last_milliseconds
 
 --- Converts seconds to the text of an integer number of milliseconds.

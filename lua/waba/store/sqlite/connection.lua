@@ -102,8 +102,8 @@ function Connection:now()
   return now
 end
 
---- Runs a pragma in a new statement, because some pragmas can't be run again in an old statement. Returns the first
---- column of the first row.
+--- Runs a pragma in a new statement, because some pragmas require a new statement. Returns the first column of
+--- the first row.
 function Connection:pragma(text)
   local sql = "PRAGMA " .. text
   local value = self:value(sql)
@@ -134,7 +134,7 @@ end
 -- Closes a file that was removed or replaced, and removes the old files with the suffixes in BESIDE. Otherwise SQLite
 -- would treat the old files as parts of the new database.
 local function leave_replaced(self)
-  pcall(self.pragma, self, "wal_checkpoint(FULL)") -- completes the old database: its file may have a new name
+  pcall(self.pragma, self, "wal_checkpoint(FULL)") -- completes the old database, because its file may have a new name
   local path, beside = self.path, self.beside
   disconnect(self)
   for name, identity in pairs(beside) do
@@ -142,8 +142,8 @@ local function leave_replaced(self)
   end
 end
 
--- Creates the file with mode 600 if it does not exist. SQLite gives the mode of this file to the files with
--- the suffixes in BESIDE.
+-- Creates the file with mode 600 if it does not exist. SQLite gives the mode of this file to the files with the
+-- suffixes in BESIDE.
 local function make_file(self)
   self.path = self.path or assert(core.absolute_path(self.file))
   local made, message = core.make_private(self.path)

@@ -46,7 +46,7 @@ function records.write(self, list, now, is_made, sets)
     elseif record.value ~= nil and not record.rises then
       sets[n + 1], sets[n + 2], sets[n + 3] = name, escape(record.value), ends
     else
-      records.set_all(self, sets) -- comes first, because an earlier record may have the same name
+      records.set_all(self, sets) -- writes the earlier records now, because an earlier record may have the same name
       for index = n, 1, -1 do sets[index] = nil end
       if record.value == nil then
         self.database:run("DELETE FROM waba_record WHERE name = ?", name)
