@@ -52,7 +52,7 @@ function core.is_number(value, least, most) end
 
 --- Counts the characters of a UTF-8 text.
 ---@param text string
----@return integer|nil characters
+---@return integer|nil characters  nil: the text is not valid UTF-8
 ---@return integer? position  the position (from 1) of the first byte that is not valid UTF-8
 function core.utf8_length(text) end
 
@@ -91,7 +91,7 @@ function core.basic(user, password) end
 ---@param value string
 ---@param now? integer|string  the current time: Unix seconds, or the value of the header Date; nil or an invalid value:
 ---        the clock of this machine is used
----@return number|nil seconds
+---@return number|nil seconds  nil: the value is neither a number of seconds nor an HTTP date
 function core.retry_after(value, now) end
 
 --- Returns the origin of a URL ("https://host:port", without a default port). Accepts `https`, and for loopback also
@@ -179,7 +179,7 @@ function core.header_secret(options) end
 
 ---@class waba.HeaderSecret : userdata
 
---- Creates the head of an HTTP/1.1 request (request line, Host, headers), which can be sent many times. The head
+--- Creates the head of an HTTP/1.1 request (request line, Host, headers). The head can be sent many times. The head
 --- contains the secret header only if the secret belongs to the origin and `host` is the host of the origin. The secret
 --- is overwritten when the head is collected.
 ---@param method string
@@ -216,7 +216,7 @@ function core.headers(bytes, first, last) end
 ---@return integer? body  the position of the first byte after the head; nil: the head is incomplete
 ---@return integer? minor  the minor version (1 for HTTP/1.1); nil: a header is malformed
 ---@return integer|false|nil size  the header Content-Length; nil: there is none; false: the value is malformed
----@return boolean? is_chunked
+---@return boolean? is_chunked  true: the body is chunked
 ---@return boolean? closes  true: the server closes the connection after this response
 function core.response_head(bytes, from) end
 

@@ -312,7 +312,7 @@ local nginx = {}
 
 --- The options for sending one message.
 ---@class waba.SendOptions : waba.MessageOptions
----@field data? string  a text of at most 512 characters, which is in every status of the message (Cloud hosting only)
+---@field data? string  a text of at most 512 characters; each status of the message contains the text (Cloud hosting only)
 ---@field bulk? boolean  true: all waiting messages without `bulk` are sent first
 ---@field ordered? boolean|waba.OrderedOptions  replaces the client's option `ordered` for this message
 ---@field window? waba.Receiver  a receiver that knows the 24-hour windows. If the recipient's window is closed, only templates are sent; `send` returns an error of kind "window" for other messages
@@ -858,7 +858,7 @@ function waba.status_tracker(options) end
 ---@return any ...  the results of the first function
 function waba.run(fn, ...) end
 
---- Starts another coroutine inside `waba.run`, which returns when all coroutines have ended.
+--- Starts another coroutine inside `waba.run`. `waba.run` returns when all coroutines have ended.
 ---@param fn fun(...)
 ---@param ... any  the arguments of `fn`
 function waba.spawn(fn, ...) end

@@ -104,7 +104,7 @@ static bool describe_sink(struct description to, const struct sink *sink) {
 }
 
 /* Returns whether the transfer ended because the server refused the stream of the last attempt. Returns false if
- * libcurl then failed to open another connection, so that the failure of this connection is reported. */
+ * libcurl then failed to open a new connection, so that the failure of the new connection is reported. */
 static bool was_refused(const struct transfer *transfer) {
   if (!transfer->stream.refused) return false;
   return transfer->code == CURLE_OK ||

@@ -135,8 +135,8 @@ bool watch_next(struct watch *watch, int *socket, int *events) {
       *events = ready->events;
       return true;
     }
-    /* An event of an idle connection means that the peer has closed it. Idle connections stay registered, which saves
-     * two system calls for each request. */
+    /* An event of an idle connection means that the peer has closed the connection. The socket was registered although
+     * no event is wanted, because this saves two system calls for each request. */
     watch_register(watch, ready->socket);
   }
   watch->fresh = false;

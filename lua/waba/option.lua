@@ -1,5 +1,5 @@
--- Checks the options of a function, which a module declares once, in a table. An invalid option is an error of the
--- programmer, so the check raises an error.
+-- Checks the options of a function. A module declares the options of its function once, in a table. An invalid option
+-- is an error of the programmer, so the check raises an error.
 --
 --   --- The options of `waba.thing`.
 --   ---@options waba.ThingOptions

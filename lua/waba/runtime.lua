@@ -74,7 +74,7 @@ function blocking.wait(_, engine, seconds)
 end
 
 function blocking.sleep(seconds)
-  local curl = require "waba.curl" -- libcurl is loaded only here, because a receiver in cqueues does not need it
+  local curl = require "waba.curl" -- loaded late, because a receiver in cqueues needs no libcurl
   local deadline = core.clock() + seconds
   local left = seconds
   while left > 0 do
@@ -246,7 +246,7 @@ function runtime.sleep(seconds)
   until core.clock() >= due
 end
 
---- Returns the descriptor of an engine, which the adapter of a loop must watch, and how long the adapter may wait. On
+--- Returns the descriptor that the adapter of a loop must watch for an engine, and how long the adapter may wait. On
 --- systems that only have `poll`, an engine has no descriptor, so the adapter must check the engine at short intervals.
 ---@param engine waba.Engine
 ---@param seconds number  the longest wait that the caller wants

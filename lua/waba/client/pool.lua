@@ -17,7 +17,7 @@ local CLOSED = "attempt to use closed clients: make other ones with waba.clients
 
 ---@class waba.Clients
 ---@field count integer  the number of open clients
----@field closed boolean
+---@field closed boolean  true: `close` was called
 local Clients = {}
 Clients.__index = Clients
 Clients.__name = "waba.Clients"

@@ -36,8 +36,8 @@ sending.MESSAGE_OPTIONS = {
 --- The options for sending one message.
 ---@options waba.SendOptions : waba.MessageOptions
 sending.OPTIONS = option.with(sending.MESSAGE_OPTIONS, {
-  data = "string",               -- a text of at most 512 characters, which is in every status of the message (Cloud
-                                 -- hosting only)
+  data = "string",               -- a text of at most 512 characters; each status of the message contains the text
+                                 -- (Cloud hosting only)
   bulk = "boolean",              -- true: all waiting messages without `bulk` are sent first
   ordered = "boolean|waba.OrderedOptions", -- replaces the client's option `ordered` for this message
   window = "waba.Receiver",      -- a receiver that knows the 24-hour windows. If the recipient's window is closed, only

@@ -1,5 +1,5 @@
 -- Selects the transport of a client: "ngx" inside nginx, else "curl". Inside nginx the transport "curl" is not loaded,
--- because libcurl loads its own OpenSSL, which can conflict with the OpenSSL of nginx.
+-- because libcurl loads its own OpenSSL. Two OpenSSL libraries in one process can conflict.
 
 local runtime = require "waba.runtime"
 

@@ -29,9 +29,10 @@ local function close(handle)
   if not handle:is_closing() then handle:close() end
 end
 
--- Starts a timer, and a poll handle if there is a descriptor. Both call `ring`. Returns a function that closes the
--- timer and the handle. For 0 seconds an idle handle replaces the timer: if the callback of a timer starts a timer of 0
--- seconds, libuv before version 1.45 reads no sockets before it calls the second timer.
+-- Starts a timer, and a poll handle if there is a descriptor. The timer and the poll handle call `ring`.
+-- Returns a function that closes the timer and the poll handle. For 0 seconds an idle handle replaces the timer. If the
+-- callback of a timer starts a timer of 0 seconds, libuv before version 1.45 calls the second timer before reading any
+-- socket.
 local function watch(seconds, descriptor, ring)
   local delay, poll = seconds > 0 and uv.new_timer() or uv.new_idle(), descriptor and uv.new_poll(descriptor)
   if seconds > 0 then

@@ -88,7 +88,7 @@ local function reap(task)
   if task.place then heap.remove(task.group.sleepers, task) end
 end
 
---- Starts another coroutine inside `waba.run`, which returns when all coroutines have ended.
+--- Starts another coroutine inside `waba.run`. `waba.run` returns when all coroutines have ended.
 ---@param fn fun(...)
 ---@param ... any  the arguments of `fn`
 function native.spawn(fn, ...)
