@@ -82,7 +82,7 @@ local nginx = {}
 --- The health that the gateway reports.
 ---@class waba.emulator.HealthOptions
 ---@field shape? "single"|"high_availability"|"multiconnect"  On-Premise: the kind of installation
----@field status? string  On-Premise: the status of every node; Cloud: that of the phone number: "AVAILABLE", "LIMITED" or "BLOCKED"
+---@field status? string  On-Premise: the status of every node; Cloud: the status of the phone number: "AVAILABLE", "LIMITED" or "BLOCKED"
 ---@field nodes? table  On-Premise: complete nodes, by the name of a node or a part of the name
 ---@field errors? table  On-Premise: errors that are returned instead of `health`
 ---@field meta? boolean  On-Premise: whether the response has `meta`; default: true
@@ -375,7 +375,7 @@ local nginx = {}
 
 --- The options of `waba.split`.
 ---@class waba.SplitOptions
----@field max? integer  the largest number of characters in a piece; the default is the limit of a text message; default: 4096
+---@field max? integer  the largest number of characters in a piece; a text message has at most 4096; default: 4096
 
 --- A message to be sent.
 ---@class waba.OutboxEntry
@@ -486,7 +486,7 @@ local nginx = {}
 ---@field type? string  MIME type; required if the name of the file does not show the type
 ---@field size? integer  bytes that the reader returns in total; if `size` is missing, the bytes are first stored in a temporary file, because the gateway requires the length
 ---@field as? "audio"|"document"|"image"|"sticker"|"video"  the type of message whose limits apply to the file; default: by the MIME type. With `as = "document"`, a video may be larger than 16 MB
----@field filename? string  Cloud hosting: the name in the upload form; customers see only the `filename` of a message; default: the name of the file
+---@field filename? string  Cloud hosting: the name in the upload form; default: the name of the file. Customers see only the `filename` of a message
 ---@field ttl_minutes? integer  Cloud hosting, numbers with the No-Storage feature: minutes to keep the file, 60 to 43200
 ---@field progress? fun(sent: integer, total: integer)  called while bytes are sent
 ---@field timeout? number  seconds; default: ten times the client's `timeout`
@@ -584,8 +584,8 @@ local nginx = {}
 ---@field send_type? string  Cloud hosting only
 ---@field is_primary_device_delivery_only? boolean  Cloud: true: only the customer's phone gets messages, not linked devices
 ---@field library_template_name? string  Cloud: the library template whose content the new template has
----@field library_template_body_inputs? table  Cloud: values for the placeholders in the library template's body
----@field library_template_button_inputs? table[]  Cloud: values for the placeholders in the library template's buttons
+---@field library_template_body_inputs? table  Cloud: values for placeholders in the library template's body
+---@field library_template_button_inputs? table[]  Cloud: values for placeholders in the library template's buttons
 
 --- The templates to delete.
 ---@class waba.TemplateDeleteOptions

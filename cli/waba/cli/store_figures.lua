@@ -3,8 +3,8 @@
 local core = require "waba.core"
 local entries = require "waba.outbox.entry"
 
-local PAGE, MOST = 200, 1000 -- rows that one call returns, and rows after which no further call is made
-local MINUTE = 60 -- seconds over which the rates are counted
+local PAGE, MOST = 200, 1000 -- the largest number of rows of one call, and the number of rows that ends the calls
+local MINUTE = 60 -- the rates are computed over this number of seconds
 
 local Figures = {}
 Figures.__index = Figures
@@ -23,7 +23,7 @@ Figures.__index = Figures
 ---@field came number?        new entries per second; nil in the first snapshot and if `is_cut` is true
 ---@field left number?        removed entries per second; nil in the first snapshot and if `is_cut` is true
 
--- Returns the first rows, about MOST, and whether the store has more rows.
+-- Returns the first rows of the store, about MOST rows, and whether the store has more rows.
 local function read_rows(store, dead)
   local list, after = {}, nil
   repeat

@@ -79,7 +79,7 @@ local function modernize_template(message)
   return message
 end
 
---- Converts a message to the current form, and returns it.
+--- Converts a message to the current form. Returns the converted message.
 ---@param message waba.Message  the function changes this table
 ---@param lacking waba.migrate.Lack[]  the list to which the fields without a counterpart are added
 return function(message, lacking)

@@ -1,5 +1,5 @@
 -- The clock of the emulator, by which statuses, retries, expiry and rate limits are computed. The clock runs as fast as
--- the real clock; `advance` moves it ahead, so that a test need not wait for a day.
+-- the real clock. `advance` moves the emulator's clock ahead, so that a test need not wait for a day.
 
 local cqueues = require "cqueues"
 local condition = require "cqueues.condition"

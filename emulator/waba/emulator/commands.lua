@@ -229,8 +229,8 @@ function Handle:templates() return self:ask("templates") end
 ---@options waba.emulator.HealthOptions
 local HEALTH = {
   shape = '"single"|"high_availability"|"multiconnect"', -- On-Premise: the kind of installation
-  status = "string",   -- On-Premise: the status of every node; Cloud: that of the phone number: "AVAILABLE", "LIMITED" or
-                       -- "BLOCKED"
+  status = "string",   -- On-Premise: the status of every node; Cloud: the status of the phone number: "AVAILABLE",
+                       -- "LIMITED" or "BLOCKED"
   nodes = "table",     -- On-Premise: complete nodes, by the name of a node or a part of the name
   errors = "table",    -- On-Premise: errors that are returned instead of `health`
   meta = "boolean",    -- On-Premise: whether the response has `meta`; default: true

@@ -66,7 +66,7 @@ end
 
 function Contacts:find(number) return self.known[digits(number)] end
 
---- Returns the contact of a user id. Creates a contact without a phone number if it does not exist.
+--- Returns the contact of a user id. If the contact does not exist, creates a contact without a phone number.
 function Contacts:by_user(user_id)
   self.users[user_id] = self.users[user_id] or { user_id = user_id, status = "valid" }
   return self.users[user_id]

@@ -133,7 +133,7 @@ end
 ---@field category string|nil  the price category of a sent message: "service", "utility", "marketing", "authentication"
 ---@field content any       the content as the platform writes it
 ---@field status string|nil the last status that was reported
----@field statuses string[]|nil
+---@field statuses string[]|nil  all reported statuses of a sent message, in order
 ---@field errors table[]|nil  the errors of the status "failed" or "warning"
 ---@field read boolean|nil  true: the program has marked the customer's message as read
 ---@field typing boolean|nil     true: the customer has seen the typing indicator (Cloud)

@@ -35,8 +35,8 @@ end
 
 -- The differences between the hostings ------------------------------------------------------------
 
--- `types` has the platform's name of a type if it differs. `unsupported`: for messages whose
--- content the platform does not report, the `type` in the webhook. `makers` has the functions that convert the content of a type.
+-- `types` maps a type to the platform's name, if the names differ. `unsupported` maps each type whose content the
+-- platform does not report to the `type` in the webhook. `makers` has the functions that convert the content of a type.
 local on_premise = {
   types = { reply = "interactive" },
   unsupported = { unknown = "unknown", ephemeral = "ephemeral", reaction = "unknown" },
@@ -212,8 +212,8 @@ function inbound.customer_sends(gateway, from, kind, content, options)
   return event.id
 end
 
---- Sends the system message about a new phone number or user id of a customer, and returns the id of the message. If the
---- customer hides the phone number, the message does not contain it.
+--- Sends the system message about a new phone number or user id of a customer, and returns the id of the message. The
+--- message does not contain a phone number that the customer hides.
 function inbound.customer_changed(gateway, contact, number, user_id)
   local system = { type = "user_changed_user_id", user_id = user_id,
     body = ("User %s changed the user id"):format(contact.name or contact.user_id) }

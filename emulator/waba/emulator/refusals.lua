@@ -36,7 +36,8 @@ local function take(self, list, applies)
   end
 end
 
---- Returns whether a path is equal to `wanted`, or matches `wanted` as a Lua pattern if it begins with ^.
+--- Returns whether a path is equal to `wanted`. If `wanted` begins with ^, returns whether the path matches this Lua
+--- pattern.
 function refusals.path_matches(path, wanted)
   if wanted:sub(1, 1) == "^" then return path:find(wanted) ~= nil end
   return path == wanted

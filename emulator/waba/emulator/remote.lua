@@ -13,7 +13,7 @@ local quote = files.quote
 
 -- Starting and ending the process -----------------------------------------------------------------
 
--- Returns the Lua interpreter that runs this program. Under nginx it returns a default name.
+-- Returns the Lua interpreter that runs this program. Under nginx, the result is a default name.
 local function find_interpreter()
   local pipe = io.popen("readlink /proc/$PPID/exe 2>/dev/null")
   local executable = pipe and pipe:read("*l")

@@ -7,7 +7,7 @@ local message_rules = require "waba.emulator.message_rules"
 
 local rules = {}
 
---- A rule, or a part of one. The following fields have the same meaning as in waba.Rule: is, required, one_of,
+--- A rule, or a part of a rule. The following fields have the same meaning as in waba.Rule: is, required, one_of,
 --- characters, format, range, fields, open, refused, exactly_one, at_least_one, only_with, by, variants, each, count,
 --- unique, total and when_several. The following fields differ:
 ---@class waba.emulator.Rule

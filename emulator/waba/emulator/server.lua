@@ -26,7 +26,7 @@ local FILE_CHUNK = 128 * 1024
 ---@field query table<string, string>
 ---@field headers table<string, string>   the names are in lower case
 ---@field body? string                    nil if the body was written to a file
----@field file? string                    the path of this file
+---@field file? string                    the path of the file with the body
 ---@field sha256? string                  the SHA-256 of the file in hexadecimal
 ---@field size integer                    the length of the body in bytes
 ---@field too_large? boolean              true: the body exceeded its limit, and was discarded

@@ -104,8 +104,8 @@ end
 --- Creates the function `from_response(status, json, body)` of a hosting, which returns the error of a response, or
 --- nil. `json` is nil if the body is not JSON. `read(json, status, is_success)` reads the forms that only this hosting
 --- has. `forms.kinds` replaces kinds of `KIND_BY_STATUS`. `forms.messages` has patterns of error texts that show the
---- kind more exactly than the HTTP status does; the capture of a pattern, if it has one, is the number of seconds to
---- wait.
+--- kind more exactly than the HTTP status does. If a pattern has a capture, the captured text is the number of seconds
+--- to wait.
 function error_response.reader(forms, read)
   return function(status, json, body)
     local is_success, err = status >= 200 and status < 300, nil

@@ -105,7 +105,7 @@
 --- customer.
 ---@class waba.EventReply
 ---@overload fun(event: waba.Event, message: waba.Message, options: waba.SendOptions?): waba.Sent|nil, waba.Error?
----@field kind "button"|"list"|"flow"|"call_permission"|"payment_method"|nil
+---@field kind "button"|"list"|"flow"|"call_permission"|"payment_method"|nil  nil in an event without a reply
 ---@field id string?
 ---@field title string?
 ---@field description string?  in a reply of kind "list"

@@ -214,7 +214,7 @@ function inbound.contact(raw, phone, user_id)
   return contact
 end
 
---- Returns the phone number of an event's customer; if it is unknown, the business-scoped user id.
+--- Returns the phone number of an event's customer, or the business-scoped user id if the number is unknown.
 function inbound.customer(event)
   local contact = type(event.contact) == "table" and event.contact or {}
   local sender = event.kind ~= "echo" and event.from or nil

@@ -10,7 +10,7 @@ local split = {}
 --- The options of `waba.split`.
 ---@options waba.SplitOptions
 local OPTIONS = {
-  max = { "integer>=1", 4096 },  -- the largest number of characters in a piece; the default is the limit of a text message
+  max = { "integer>=1", 4096 },  -- the largest number of characters in a piece; a text message has at most 4096
 }
 
 -- Code points, in hexadecimal, that belong to the same visible character as the code point before them (Unicode 14:

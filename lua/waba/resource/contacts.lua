@@ -127,7 +127,8 @@ function Contacts:identity(wa_id)
   if not digits then return nil, err end
   local json, response = self.client:call("get_identity", { parameters = { wa_id = digits } })
   if json == nil then return nil, response end
-  local identity = values.object(values.dig(json, "contacts")) -- an object here, but a list in the response to POST /v1/contacts
+  -- in this response, `contacts` is an object; in the response to POST /v1/contacts, `contacts` is a list
+  local identity = values.object(values.dig(json, "contacts"))
   if not text(identity.hash) then
     return nil, outcome.incomplete(response, "identity", '"hash" in its field "contacts"')
   end

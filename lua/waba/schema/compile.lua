@@ -81,8 +81,8 @@ local UNKNOWN = "waba.schema.unknown_field"
 ---@field has? waba.Rule  at least one element must satisfy this rule, whose `message` is the error text
 ---@field unique? string[]  paths at which all values must differ: "reply.id" compares the elements of the list,
 ---  "rows[].id" compares the elements of all lists `rows`
----@field same? string[]  paths at which all elements must have the same value or none; "#action.buttons" compares the
----  lengths of lists
+---@field same? string[]  paths at which all elements must have the same value or no value; "#action.buttons" compares
+---  the lengths of the lists `action.buttons`
 ---@field same_parts? string  the field with the components of a card; all cards must have the same kinds of components
 ---@field all_or_none? string[]  names of fields that either all elements or no elements have
 ---@field at_most? { field: string, counts: table<string, integer> }  by value of the field, in upper or lower case: the

@@ -136,7 +136,7 @@ local function view(seen, most, columns)
   return lines
 end
 
-local MOST_ROWS = 20 -- rows of each list of a snapshot
+local MOST_ROWS = 20 -- the largest number of rows in each list of a snapshot
 
 -- Changes a snapshot for JSON: shortens the lists, and removes empty lists, which lua-cjson would write as objects.
 local function plain(seen)

@@ -18,7 +18,7 @@ media.INBOUND = 7 * 86400
 local FORM_SPACE = 64 * 1024
 -- The largest head of a part of a form, and the largest text of a part, in bytes.
 local MAX_HEAD, MAX_TEXT = 8 * 1024, 64 * 1024
--- The largest file of a resumable upload in bytes. The id of a resumable upload begins with this prefix.
+-- The largest file of a resumable upload in bytes. The id of a resumable upload begins with PREFIX.
 local MAX_FILE, PREFIX = 100 * 1024 * 1024, "upload:"
 
 function media.new(gateway)

@@ -23,7 +23,7 @@ const CONNECTION_ERRORS = {
   refused: 'The token in this URL is wrong. Each start of the emulator has another token: open the URL that it prints.',
 };
 
-// The business number that the page shows first: one that a bot uses, if there is one.
+// Returns the gateway that the page shows first: if possible, a gateway with a webhook URL or with messages.
 function usualGateway() {
   return store.gateways.find((one) => one.webhook) || store.gateways.find((one) => dataOf(one.name).byId.size)
     || store.gateways.find((one) => one.name === 'on_premise') || store.gateways[0];

@@ -194,7 +194,7 @@ function shown(parameter) {
   return (value && typeof value === 'object' ? value.fallback_value : value) ?? '';
 }
 
-// The text with its variables replaced: {{1}} by position, {{name}} by name.
+// Returns a text with values instead of placeholders: {{1}} by position, {{name}} by name.
 function hydrate(pattern, parameters) {
   let next = 0;
   return String(pattern || '').replace(/{{\s*(\w+)\s*}}/g, (all, name) => {

@@ -9,7 +9,7 @@ import { Recording } from './voice.js';
 
 // The number of messages that are drawn; buttons show the others.
 const WINDOW = 120;
-// For how long a typing indicator is shown.
+// Milliseconds for which a typing indicator is shown.
 const TYPING = 25000;
 
 // ---- Statuses -----------------------------------------------------------------------------------

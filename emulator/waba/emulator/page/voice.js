@@ -51,7 +51,7 @@ const SUMS = Array.from({ length: 256 }, (_, i) => {
   return sum;
 });
 
-// The samples of an Opus packet at 48 kHz (RFC 6716, section 3.1).
+// Returns the number of samples of an Opus packet at 48 kHz (RFC 6716, section 3.1).
 function samplesOf(packet) {
   const config = packet[0] >> 3;
   const frame = config < 12 ? [480, 960, 1920, 2880][config & 3] : config < 16 ? [480, 960][config & 1]
@@ -61,7 +61,7 @@ function samplesOf(packet) {
 
 const lacingOf = (packet) => [...new Array(Math.floor(packet.length / 255)).fill(255), packet.length % 255];
 
-// flags: 2 for the first page, 4 for the last one.
+// Returns a page. `flags` is 2 for the first page, and 4 for the last page.
 function page(packets, flags, samples, number) {
   const lacing = packets.flatMap(lacingOf);
   const bytes = new Uint8Array(27 + lacing.length + packets.reduce((sum, packet) => sum + packet.length, 0));
@@ -103,7 +103,7 @@ function writeOgg({ head, packets }) {
 
 // ---- Recording ----------------------------------------------------------------------------------
 
-// Starts to record. `stop` returns the recorded file, `end` releases the microphone.
+// Starts to record. In the result, `stop` returns the recorded file, and `end` releases the microphone.
 async function record() {
   const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
   const end = () => stream.getTracks().forEach((track) => track.stop());

@@ -53,8 +53,8 @@ function on_premise_errors.from_row(row, status)
   }, row, code and rows[code], status, FORMS)
 end
 
---- Reads the error of a response. The field `errors` is a list, or a single error. A 2xx response has an error only if
---- it has the field `errors`.
+--- Reads the error of a response. The field `errors` is a list, or a single error. A 2xx response without the field
+--- `errors` has no error.
 on_premise_errors.from_response = error_response.reader(FORMS, function(json, status)
   local list = json.errors
   if type(list) ~= "table" then return nil end

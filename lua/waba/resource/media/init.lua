@@ -31,10 +31,10 @@ local UPLOAD_OPTIONS = {
   type = "string",         -- MIME type; required if the name of the file does not show the type
   size = "integer",        -- bytes that the reader returns in total; if `size` is missing, the bytes are first stored
                            -- in a temporary file, because the gateway requires the length
-  as = '"audio"|"document"|"image"|"sticker"|"video"', -- the type of message whose limits apply to the file; default: by
-                           -- the MIME type. With `as = "document"`, a video may be larger than 16 MB
-  filename = "string",     -- Cloud hosting: the name in the upload form; customers see only the `filename` of a message;
-                           -- default: the name of the file
+  as = '"audio"|"document"|"image"|"sticker"|"video"', -- the type of message whose limits apply to the file; default:
+                           -- by the MIME type. With `as = "document"`, a video may be larger than 16 MB
+  filename = "string",     -- Cloud hosting: the name in the upload form; default: the name of the file. Customers see
+                           -- only the `filename` of a message
   ttl_minutes = "integer", -- Cloud hosting, numbers with the No-Storage feature: minutes to keep the file, 60 to 43200
   progress = "fun(sent: integer, total: integer)", -- called while bytes are sent
   timeout = "number",      -- seconds; default: ten times the client's `timeout`

@@ -166,8 +166,8 @@ end
 local EDIT_OPTIONS = {
   category = '"AUTHENTICATION"|"MARKETING"|"UTILITY"',
   components = "table[]",                          -- in the platform's form; replace all stored components
-  allow_category_change = "boolean",               -- true: the platform may change a wrong category instead of rejecting
-                                                   -- the template
+  allow_category_change = "boolean",               -- true: the platform may change a wrong category instead of
+                                                   -- rejecting the template
   parameter_format = "string",                     -- Cloud: "POSITIONAL", the default of the platform, or "NAMED"
   sub_category = "string",                         -- Cloud hosting only
   display_format = "string",                       -- Cloud hosting only
@@ -186,8 +186,8 @@ local CREATE_OPTIONS = option.with(EDIT_OPTIONS, {
   is_primary_device_delivery_only = "boolean",     -- Cloud: true: only the customer's phone gets messages, not linked
                                                    -- devices
   library_template_name = "string",                -- Cloud: the library template whose content the new template has
-  library_template_body_inputs = "table",          -- Cloud: values for the placeholders in the library template's body
-  library_template_button_inputs = "table[]",      -- Cloud: values for the placeholders in the library template's buttons
+  library_template_body_inputs = "table",          -- Cloud: values for placeholders in the library template's body
+  library_template_button_inputs = "table[]",      -- Cloud: values for placeholders in the library template's buttons
 })
 
 --- The templates to delete.
