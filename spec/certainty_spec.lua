@@ -92,8 +92,8 @@ describe("a message whose connection was cut", function()
         return count
       end
 
-      -- Sends over a new connection, and then over one that has carried a request. Calls `fn` with the results of each
-      -- send.
+      -- Sends over a new connection, and then over a connection that has carried a request. Calls `fn` with the results
+      -- of each send.
       local function on_each_connection(options, fn)
         for _, is_warm in ipairs { false, true } do
           gateway:forget()

@@ -122,8 +122,8 @@ describe("encode", function()
     end)
 
     it("does not change text that looks like a marked number", function()
-      -- While cjson encodes, the module replaces long numbers by marked strings. Texts with the same characters must
-      -- not become numbers.
+      -- While cjson encodes, the module replaces long numbers by marked strings. A text that looks like a marked string
+      -- must not become a number.
       local value = { 123456789012345, "123456789012345", '"123456789012345"', "\195\191123456789012345", "\\" }
       assert.equal('[123456789012345,"123456789012345","\\"123456789012345\\"","\195\191123456789012345","\\\\"]',
         core.encode(value))

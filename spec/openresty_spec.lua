@@ -17,7 +17,7 @@ describe("make install-openresty", function()
     return process.run(("cd / && env -u LUA_PATH -u LUA_CPATH %s 2>&1; echo \"exit $?\""):format(command))
   end
 
-  -- An invalid curl.h hides libcurl, which the installation must not need.
+  -- An invalid curl.h hides libcurl, because the installation must not need libcurl.
   setup(function()
     folder = process.folder()
     root = folder:file "openresty"
@@ -55,7 +55,7 @@ describe("make install-openresty", function()
     assert.matches("^sent  %S+\nexit 0$", command "send text +491511234567 'Hello from nginx'")
     assert.equal("Hello from nginx", gateway:messages()[1].content.body)
     assert.matches("to has 2 digits.*exit 2$", command "send text 12 Hello")
-    -- without a certificate authority for the emulator
+    -- this command gets no certificate authority, so nginx does not trust the emulator
     assert.matches("lua_ssl_trusted_certificate.*exit 1$", command("send text +491511234567 Hello", ""))
     gateway:stop()
   end)

@@ -98,7 +98,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       return clients[#clients]
     end
 
-    -- Makes a sender. Returns a sender, and the list that gets its results.
+    -- Returns a new sender, and the list of the sender's results.
     local function new_sender(outbox, more)
       local results = {}
       local options = {

@@ -125,8 +125,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       process.sleep(1.2)
       local again, marks = store:take(9, 0.1), {}
       for _, lease in ipairs(again) do marks[lease.body] = lease.was_marked or false end
-      assert.same({ ["1"] = true, ["2"] = false, later = false }, marks) -- the third entry is a dead letter after one
-                                                                         -- attempt
+      assert.same({ ["1"] = true, ["2"] = false, later = false }, marks) -- the entry id3 is a dead letter after one attempt
       assert.equal("dead", store:find("id3").state)
       local first
       for _, lease in ipairs(again) do first = lease.was_marked and lease or first end

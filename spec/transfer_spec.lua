@@ -59,7 +59,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
 
     after_each(function() engine:close() end)
 
-    -- Sends a request, so that the next one uses an open connection.
+    -- Sends a request, so that the next request uses an open connection.
     local function warm_up()
       assert(driver.run(engine, head("GET", "/warm", { idempotent = true })))
     end
@@ -334,8 +334,7 @@ for _, protocol in ipairs({ "HTTP/1.1", "HTTP/2" }) do
           engine:wait(1)
           engine:pump()
         until transfer:wants() == "drain"
-        -- The number of buffered bytes stays small although the engine is pumped, because the test does not drain the
-        -- sink.
+        -- The test does not drain the sink, so the transfer pauses and buffers few bytes, although the engine runs.
         driver.pump_for(engine, 0.1)
         local _, _, received = transfer:progress()
         assert.is_true(received < 300000)

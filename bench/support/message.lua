@@ -29,7 +29,7 @@ function message.recorded(text)
 end
 
 --- Returns the headers of a request, without the API key.
----@return string[]  "Name: value"
+---@return string[]  each "Name: value"
 function message.header_lines(request)
   local lines = {}
   for name, value in pairs(request.head.headers) do lines[#lines + 1] = name .. ": " .. value end

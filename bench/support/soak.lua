@@ -80,7 +80,7 @@ end
 
 --- The result of a soak test.
 ---@class waba.SoakReport
----@field problems string[]   the violated guarantees; if the list is incomplete, its last text reports that
+---@field problems string[]   the first ten violated guarantees; an 11th text has the number of the others
 ---@field counts { sent: integer, failed: integer, maybe_sent: integer }
 ---@field kinds table<string, integer>  errors by kind, status and outcome
 ---@field examples table<string, string>  an error message for each key of `kinds`

@@ -8,7 +8,7 @@ local ledger = {}
 local Ledger = {}
 Ledger.__index = Ledger
 
--- The number of problems of one kind that are reported.
+-- The largest number of violated guarantees that are reported.
 local MOST = 10
 
 --- Returns the words in the text of a message that contain the number of the message.

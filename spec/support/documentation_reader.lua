@@ -35,7 +35,7 @@ local function new_server(gateway)
 end
 
 --- Returns the globals for the code of a page: changed `require`, `waba`, `os` and `print`.
----@param folder table           spec/support/folder.lua
+---@param folder table           a folder of spec/support/folder.lua
 ---@param printed string[]       receives the printed lines
 function documentation_reader.names(emulator, folder, printed)
   local gateway = emulator -- the gateway of the client that was made last

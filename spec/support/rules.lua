@@ -20,7 +20,7 @@ local handled_by_walk = {
 -- The walk ----------------------------------------------------------------------------------------
 
 ---@class RuleCase
----@field name string      "interactive.action.buttons[].reply.title: characters"
+---@field name string      such as "interactive.action.buttons[].reply.title: characters"
 ---@field inferred boolean  whether the platform does not document the rule
 ---@field good waba.Message[]
 ---@field bad { message: waba.Message, path: string }[]

@@ -39,7 +39,7 @@ describe("the Cloud gateway", function()
 
   local function with_receiver(body) support.with_receiver(cloud, body) end
 
-  -- Waits until a message has the given number of statuses. Returns them.
+  -- Waits until a message has the given number of statuses. Returns the statuses.
   local function statuses_of(receiver, id, count)
     local found
     support.eventually(function()

@@ -27,7 +27,7 @@ describe("a customer of the Cloud gateway", function()
     return unpack(changes)
   end
 
-  -- Sends a text to a number or a user id. Returns the id.
+  -- Sends a text to a number or a user id. Returns the id of the message.
   local function send_text(to)
     local status, sent = support.request(cloud, "POST", "/messages", { messaging_product = "whatsapp", type = "text",
       text = { body = "Hello" }, [to:find "^%u" and "recipient" or "to"] = to })

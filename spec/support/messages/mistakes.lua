@@ -174,7 +174,7 @@ local mutations = {
 
 --- Returns a copy of a valid message with one mistake. The platform refuses the copy.
 ---@param rng fun(least: integer, most: integer): integer
----@return string mistake  "a missing field: interactive.action"
+---@return string mistake  such as "a missing field: interactive.action"
 local function mutate(rng, message)
   while true do
     local wrong = deep_copy(message)
