@@ -57,7 +57,7 @@ function run.new(client, source, options, journal)
   return setmetatable({
     client = client, source = source, options = options, journal = journal,
     concurrency = concurrency, batch = batch, position = 0,
-    queue = {}, first = 1, last = 0, -- items that were read from the source and are not in flight
+    queue = {}, first = 1, last = 0, -- items from the source that are not yet in flight
     unwritten = {}, -- items that wait for their line "begun" in the journal
     workers = {}, active = 0,
     recipients = options.unique and {} or nil, -- the set of recipients of this run; nil without the option `unique`

@@ -93,7 +93,7 @@ function inbox:get(name) end
 --- Joins a taken message with the later messages of the same customer. All joined messages are acknowledged together.
 ---@param event waba.Event
 ---@param seconds number  the number of seconds for which the customer must have written nothing
----@return waba.Event|nil last  the last message, with all joined messages in its field `messages`. An event that is not
+---@return waba.Event|nil last  the last message; the field `messages` has all joined messages. An event that is not
 ---        a message is returned unchanged. nil: the customer may still write, so the event was returned to the queue
 ---@return number|waba.Error|nil left  the seconds until the event is due; an error if the store can't be read
 function inbox:gather(event, seconds) end

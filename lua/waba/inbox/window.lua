@@ -2,7 +2,7 @@
 -- 24 hours after the customer's last message, or 72 hours after a message that an advertisement has caused. The inbox
 -- writes these records together with a message:
 --   <scope><name>:window  the end of the window in Unix seconds, and the length of the window in seconds
---   numbers               a line for each business number with records: its scope and its digits
+--   numbers               a line for each business number that has records: the number's scope and digits
 -- A scope is a business number and "/", or "" for events without a number.
 
 local errors = require "waba.errors"
@@ -127,7 +127,8 @@ function window.moved(scope, previous, customer, get)
   for _, name in pairs { phone = previous.phone, user_id = previous.user_id } do
     local value = get(scope .. name .. ":window")
     if value and (not best or value > best) then best = value end
-    if value and name == previous.phone and name ~= customer.phone then -- another customer may get the number
+    -- the record of the previous phone number is removed, because another customer may get the number
+    if value and name == previous.phone and name ~= customer.phone then
       records[#records + 1] = { name = scope .. name .. ":window" }
     end
   end

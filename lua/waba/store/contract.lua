@@ -79,7 +79,7 @@
 ---@class waba.StoreRow
 ---@field id string         the time at which the entry was stored, in microseconds; unique in the store
 ---@field conversation? string  the name of the entry's conversation; nil: the entry has no conversation at present
----@field at number         Unix seconds at which the entry was stored; for a dead letter: at which the dead letter was made
+---@field at number         Unix seconds at which the entry was stored; for a dead letter: at which the letter was made
 ---@field attempts integer
 ---@field reason? string    the reason of the last failure; nil: no failure was recorded
 ---@field state "waiting"|"taken"|"dead"

@@ -47,14 +47,14 @@ function work.new(receiver, settings)
     receiver = receiver, inbox = receiver.inbox, concurrency = settings.concurrency, batch = settings.batch,
     lease = settings.lease, forever = settings.forever, interval = settings.interval, stop = settings.stop,
     on_more = settings.on_more, log = settings.log,
-    queue = {},                        -- the entries of taken events whose handlers have not been started
-    running = {}, active = 0,          -- the set of entries whose handlers have been started, and its size
+    queue = {},                        -- the entries of taken events that wait until their handlers start
+    running = {}, active = 0,          -- the set of entries whose handlers run, and the size of the set
     renew_at = huge, reap_at = 0,      -- the times of the next renewal of a lease and of the next `reap_dead`
     is_ending = false,                 -- true: no further events are taken
     finished = {}, settle_at = 0,      -- the events to acknowledge, and the earliest time of an acknowledgement
-    stored = {},                       -- acknowledged events whose functions `after` have not been called
-    took = 0, taken_at = 0,            -- the number of events of the last take, and its time
-    ahead = 0,                         -- the number of events to take for which no handler is free
+    stored = {},                       -- acknowledged events with a function `after` that must be called
+    took = 0, taken_at = 0,            -- the number of events in the last take, and the time of the last take
+    ahead = 0,                         -- the number of events to take in addition to one for each free handler
     was_quick = false,                 -- true: the handlers of the last take ended within MOMENT
     puts = 0,                          -- the number of calls of `put` that have also taken events
     look_at = 0,                       -- the time of the next take
@@ -89,7 +89,7 @@ local function pause(self, is_stopping, err)
   return self.active > 0 and max(0.001, left) or left
 end
 
--- Returns the queued events to the inbox if no other call of `run` can handle them.
+-- Returns the queued events to the inbox if no other call of `run` can handle the events.
 local function leave(self, group)
   for other in pairs(self.groups) do
     if other ~= group then return end

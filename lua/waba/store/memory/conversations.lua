@@ -104,7 +104,7 @@ local function take_waiting(conversation, into)
   conversation.last = first - 1
 end
 
--- Moves the waiting entries of one conversation to another conversation, and sorts them by the time of storing.
+-- Moves the waiting entries of one conversation to another conversation. Sorts the entries by the time of storing.
 local function merge(self, from_name, to_name)
   local from, entries = self.conversations[from_name], {}
   if not from then return end

@@ -1,4 +1,4 @@
--- Runs scripts in Redis. Redis runs one script at a time, so no other command sees a part of its changes. The first
+-- Runs scripts in Redis. Redis runs one script at a time, so no other command sees a part of a script's changes. The first
 -- script of a process is LOOK, which registers the process. If the memory of Redis is full, Redis refuses a script
 -- whose first write needs memory. Only the script of `put` begins with a write that needs memory. The comment of each
 -- script lists the arguments ARGV[1], ARGV[2], …

@@ -36,7 +36,7 @@ function records.set_all(self, list)
 end
 
 --- Writes the records of a change. If `is_made` is false, records with the field `add` are not written. Most records
---- are only appended to the list `sets`, with which the caller calls `set_all`.
+--- are only appended to the list `sets`. The caller passes the list to `set_all`.
 function records.write(self, list, now, is_made, sets)
   for _, record in ipairs(list or {}) do
     local ends = record.seconds and now + record.seconds or FOR_EVER
