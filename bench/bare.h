@@ -18,7 +18,7 @@ struct job {
   long in_flight;           /* the number of concurrent requests */
   long warm_up;             /* messages before the measurement */
   long count;               /* messages in the measurement */
-  int unsafe;               /* uses CURLOPT_POSTFIELDS, with which libcurl may send a message twice */
+  int unsafe;               /* uses CURLOPT_POSTFIELDS; libcurl can then send a message twice */
   struct curl_slist *lines; /* the headers of each request */
   long numbers;             /* the number of API keys that the messages use in turn; 0: one key */
   struct curl_slist **heads;

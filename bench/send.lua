@@ -165,7 +165,7 @@ local function print_limits(settings, bulk)
   if bulk[1] then print_limit("CPU, send_all with a journal, to 64 coroutines", median(bulk), LIMITS.bulk) end
 end
 
--- Counts the system calls in the settings with latency, in which a program waits most often.
+-- Counts the system calls in the settings with latency, because programs wait most often in these settings.
 local function count_system_calls(server, sized, mode, settings)
   if not system_calls.can_count() then return end
   for _, setting in ipairs(settings) do

@@ -1,6 +1,6 @@
--- One process that sends with a shared rate, for bench/pace.lua and spec/pace_spec.lua. `bulk` bulk messages wait at
--- any time, and a reply is sent every 0.1 s if `replies` is 1. Prints the number of sent messages, the number of
--- errors, and the longest time of a reply in seconds. `rates` is "rate/burst".
+-- One process that sends with a shared rate, for bench/pace.lua and spec/pace_spec.lua. `bulk` is the number of
+-- bulk messages that wait at any time. If `replies` is 1, a reply is sent every 0.1 s. `rates` is "rate/burst". Prints
+-- the number of sent messages, the number of errors, and the longest time of a reply in seconds.
 
 local core = require "waba.core"
 local waba = require "waba"

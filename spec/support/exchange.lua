@@ -4,8 +4,8 @@
 -- The description has the fields of a request (lua/waba/transport/contract.lua) with these differences:
 --   method, url, headers, idempotent   replace the head
 --   key = { value, origin }            the secret header
---   body = { pieces = { "…" }, size }  a reader that returns the pieces; with `raises = "…"` it then raises this error;
---                                      with `pause = s` it sleeps before each piece
+--   body = { pieces = { "…" }, size }  a reader that returns the pieces; with `raises = "…"` the reader then raises this
+--                                      error; with `pause = s` the reader sleeps s seconds before each piece
 --   into = { sink = true }             a sink; with `raises = "…"` its first call raises this error
 --   progress = true                    a function that records the progress; with "raises" it raises an error
 --   sleep = s                          sleeps instead of sending a request
@@ -13,9 +13,8 @@
 -- The result has these fields:
 --   response, failure or raised        what `send` of the transport returned or raised
 --   received                           the bytes that the sink got
---   progress                           the arguments of the last call of the progress function; its field `monotonic`
---   is
---                                      true if no number decreased
+--   progress                           the arguments of the last call of the progress function; the field `monotonic`
+--                                      is true if no number decreased
 --   slept                              seconds
 
 local core = require "waba.core"

@@ -19,7 +19,7 @@
 --   gateway:respond("/path", response, …)   -- sets the next responses, in this order; the last one is repeated
 --   gateway:received(path?)                 -- returns all requests, in the order of their arrival:
 --                                           -- { method, path, query, headers, body, complete, connection }
---   gateway:count(path?)                    -- returns the number of requests, with incomplete ones
+--   gateway:count(path?)                    -- returns the number of requests, with incomplete requests
 --   gateway:connections()                   -- returns the number of accepted connections
 --   gateway:open_connections()              -- returns the number of open connections
 --   gateway:most_connections()              -- returns the largest number of open connections
@@ -35,7 +35,7 @@
 --   pieces = n, pause = s  sends the body in n pieces, with a pause of s seconds before each
 --   delay = s              waits s seconds before the response
 --   reluctant = s          waits s seconds before reading the request's body
---   held = true            waits for `release` before the response
+--   held = true            waits for a call of `release` before the response
 --   interim = { 100, 103 }  sends these statuses before the response
 --   truncated = n          closes the connection after n bytes of the body
 --   raw = "bytes"          HTTP/1.1: sends these bytes instead of a response, then closes the connection
@@ -44,9 +44,10 @@
 --   drop = "head" | "request"   closes the connection without a response: after the head, or after the whole request
 --   reset = "head" | "request"  like `drop`, with a TCP reset; with `raw` the reset follows the raw bytes
 --   refuse = code          HTTP/2: sends RST_STREAM with this error code instead of a response
---   goaway = last          HTTP/2: sends GOAWAY with this last stream (0: none was processed), then closes the
---   connection goaway = "at"          HTTP/2: sends GOAWAY with the stream of this request, then closes the connection
---   goaway = "below"       HTTP/2: sends GOAWAY with the stream before this request's; earlier streams get responses
+--   goaway = last          HTTP/2: sends GOAWAY with this last stream (0: no stream was processed), then closes the
+--                          connection
+--   goaway = "at"          HTTP/2: sends GOAWAY with the stream of this request, then closes the connection
+--   goaway = "below"       HTTP/2: sends GOAWAY with the stream before this request; earlier streams get responses
 --   bye = true             closes the connection after the response, without the header "Connection: close"
 
 local cqueues = require "cqueues"

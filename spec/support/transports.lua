@@ -1,6 +1,6 @@
 -- The environments of a transport for spec/transport/contract_spec.lua: libcurl in each event loop, and cosockets in a
--- worker of nginx. `environment.open(ca_file)` returns an object with two methods. `make(list)` makes the exchanges of
--- a list (spec/support/exchange.lua), concurrently if possible, and returns their results. `close()` ends the
+-- worker of nginx. `environment.open(ca_file)` returns an object with two methods: `make(list)` makes the exchanges of
+-- a list (spec/support/exchange.lua), concurrently if possible, and returns their results; `close()` ends the
 -- environment.
 
 local exchange = require "spec.support.exchange"

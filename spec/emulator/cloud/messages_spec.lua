@@ -399,7 +399,7 @@ describe("the Cloud gateway", function()
       assert.equal(131049, result[2].errors[1].code)
       local _, body = hello(cloud)
       cloud:status(body.messages[1].id, "failed")
-      local failed -- the status "failed", which may arrive before the other statuses
+      local failed -- the status "failed"; it can arrive before the other statuses
       for _, status in ipairs(statuses_of(receiver, body.messages[1].id, 4)) do
         if status.status == "failed" then failed = status end
       end

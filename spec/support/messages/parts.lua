@@ -8,7 +8,7 @@ local plain, lively, identifier, link = random.plain, random.lively, random.iden
 
 local extensions = { image = ".jpg", video = ".mp4", audio = ".ogg", document = ".pdf", sticker = ".webp" }
 
--- Returns a file for a message, or for a header, whose file has no caption.
+-- Returns a file for a message. With `in_header` the file has no caption.
 local function media_content(rng, kind, hosting, in_header)
   local content = {}
   if rng(1, 2) == 1 then
