@@ -1,7 +1,7 @@
--- Runs scripts in Redis. Redis runs one script at a time, so no other command sees a part of a script's changes. The first
--- script of a process is LOOK, which registers the process. If the memory of Redis is full, Redis refuses a script
--- whose first write needs memory. Only the script of `put` begins with a write that needs memory. The comment of each
--- script lists the arguments ARGV[1], ARGV[2], …
+-- Runs scripts in Redis. Redis runs one script at a time, so no other command sees a part of a script's changes. The
+-- first script of a process is LOOK. LOOK registers the process. If the memory of Redis is full, Redis refuses a
+-- script whose first write needs memory. Only the script of `put` begins with a write that needs memory. The comment
+-- of each script lists the arguments ARGV[1], ARGV[2], …
 --
 -- A queue contains the items of one lane of a conversation. An item is a text such as "1764444444000001 n\n{}": an id,
 -- a name, a line break and a body. The id is the time in microseconds at which the entry was stored. The name is the
