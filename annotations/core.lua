@@ -31,8 +31,8 @@ function core.plain(value) end
 ---@param json string
 ---@param lists? table<string, true>  the names of arrays; `texts` has the JSON text of each object in these arrays
 ---@return any value
----@return table<table, string>|string|nil texts  with `lists`: the JSON texts by object, without texts of 64 KiB or more,
----        and without objects inside an object that has a text; after an error: the error text
+---@return table<table, string>|string|nil texts  with `lists`: the JSON texts by object; texts of 64 KiB or more and
+---        objects inside an object that has a text are left out. After an error: the error text
 function core.decode(json, lists) end
 
 --- Creates a function that reads strings from the text of a JSON object without decoding the text. The path
@@ -115,7 +115,7 @@ function core.system_error(number) end
 function core.random() end
 
 --- Sets whether a file is removed when the process exits. The exit of a child process does not remove the file. Calls
---- are counted: the file is kept after as many calls with false as with true.
+--- are counted: the file is removed only after more calls with true than with false.
 ---@param path string
 ---@param remove boolean
 function core.remove_at_exit(path, remove) end

@@ -35,7 +35,9 @@ static const double TOGETHER = 0.2;
 
 static struct sigaction previous[END_SIGNAL_COUNT]; /* the actions that `hold_interrupt(false)` restores */
 static int is_holding;
-static volatile sig_atomic_t held, is_reported; /* the first signal since `hold_interrupt(true)`, or 0 */
+/* `held`: the first signal since `hold_interrupt(true)`; 0: no signal. `is_reported`: 1: `interrupted` has reported
+ * `held`. */
+static volatile sig_atomic_t held, is_reported;
 static struct timespec held_at;
 
 /* Keeps the first signal for `interrupted`. A later signal ends the program, also if the program is blocked. */

@@ -40,7 +40,7 @@ struct transfer {
   long connect_timeout; /* milliseconds */
 
   /* This request. */
-  struct head *head;        /* the head of a started transfer, with a reference; else NULL */
+  struct head *head;        /* counted in the field `uses` of the head; NULL: the transfer is not started */
   struct curl_slist secret; /* the secret header line; the transfer owns `data`; NULL in `data`: no secret */
   struct source source;
   struct sink sink;

@@ -8,8 +8,8 @@ local is_number = core.is_number
 
 local recipient = {}
 
--- The least number of digits of a phone number in international form (in short numbering plans), and the largest
--- (E.164).
+-- The numbers of digits of a phone number in international form: at least 7 in short numbering plans, at most 15 in
+-- E.164.
 local LEAST, MOST = 7, 15
 
 local function invalid_at(path, message)

@@ -118,12 +118,12 @@ local function is_unreached(client, err)
     and not loopback.is_url(client.base_url) and not uses_proxy(client)
 end
 
--- Adds a hint to the error text if the phone number may belong to the other hosting: the gateway does not know the key
--- or the path, or can't be reached.
+-- Adds a hint to the error text if the gateway does not know the key or the path, or can't be reached. The cause can be
+-- that the phone number belongs to the other hosting.
 local function with_hint(client, endpoint, err)
   if client.sandbox or err.code then return err end -- an error code comes from the platform, so the hosting is correct
   local hints, hint = client.hosting.errors.hints, nil
-  -- a status 404 for a path with an id can mean that the id is unknown
+  -- if the path has an id, the status 404 can also mean that the id is unknown
   local is_fixed = not endpoint.raw and not endpoint.path:find "{"
   if err.status == 401 or err.status == 404 and is_fixed then
     hint = hints.refused

@@ -136,7 +136,8 @@ local function find_in_table(clients, what)
   -- Known and later found clients by number. `pairs(clients)` misses clients that the metamethod `__index` returns.
   local used = setmetatable({}, { __mode = "v" })
   for number, client in pairs(known) do used[number] = client end
-  local function at(key) return key and (clients[key] or known[key]) end -- the program may have changed `clients`
+  -- reads both tables, because the program may have changed `clients`
+  local function at(key) return key and (clients[key] or known[key]) end
   -- Returns the number of another client in `others` that has the API key of `client`.
   local function owner(client, others)
     local key = key_of(client)

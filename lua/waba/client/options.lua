@@ -188,7 +188,7 @@ function client_options.complete(options)
   return options
 end
 
---- Returns the rate limits of a client. The limits of the hosting apply where the option `pace` has none.
+--- Returns the rate limits of a client. If the option `pace` lacks a class, the hosting's limit of the class applies.
 function client_options.pace(pace, hosting)
   if not pace then return pace == nil and hosting.pace end
   local rates = {}

@@ -17,7 +17,7 @@ local clock = core.clock
 ---@field time number  seconds of a monotonic clock; only differences are meaningful
 ---@field method string
 ---@field path string  the path of the endpoint, with its parameters as `{name}`
----@field class "messages"|"other"|"media"  the class of the rate limit
+---@field class "messages"|"other"|"media"  the class of requests, which selects the rate limit
 ---@field bulk boolean  true: sent with the option `bulk`
 ---@field attempt integer?  the number of the attempt, from 1 on; in `finish` the number of all attempts
 ---@field waited number?  seconds in queues before the attempt, without `delay`; in `finish` the sum for all

@@ -28,8 +28,9 @@ ngx_timer.GRACE = 10
 -- The timers of this worker process.
 local watched = setmetatable({}, { __mode = "k" })
 
----@param work fun(deadline: number, premature: boolean): number|nil  must return at the time `deadline`; returns the
----        seconds until the next call, or nil if there is no work; premature: the worker process is about to end
+---@param work fun(deadline: number, premature: boolean): number|nil  the function must return at the time
+---        `deadline`. The result is the seconds until the next call; nil: there is no work. premature: true if the
+---        worker process is about to end
 function ngx_timer.new(work)
   local timer = setmetatable({ work = work, is_set = false, is_wanted = false, serial = 0, due = math.huge }, Timer)
   watched[timer] = true
@@ -75,9 +76,9 @@ local function watch(premature)
   end
 end
 
---- Sets the timer, which runs after `pause` seconds, unless it is set already. If nginx makes no timer or drops the
---- timer, `watch` sets the timer again within about two seconds. Returns whether the timer is set, and the reason why
---- not.
+--- Sets the timer, unless the timer is set already. The timer runs after `pause` seconds. If nginx makes no timer or
+--- drops the timer, `watch` sets the timer again within about two seconds. Returns true, or false and the reason if the
+--- timer is not set.
 function Timer:set(pause)
   self.is_wanted = true
   if self.is_set then return true end
