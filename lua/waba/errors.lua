@@ -4,7 +4,7 @@ local errors = {}
 
 --- The kind of an error.
 ---@alias waba.ErrorKind
----| "invalid"      # the library or the gateway has refused the request: a field is missing, too long, or of an invalid type
+---| "invalid"      # the library or the gateway has refused the request: a field is missing, too long or of wrong type
 ---| "blocked"      # 360dialog keeps this resource or the account closed
 ---| "auth"         # the API key is invalid, or it belongs to another business number
 ---| "not_found"    # the id, name or path does not exist
@@ -35,10 +35,10 @@ local errors = {}
 ---@field path string?          the path of the invalid field, such as "text.body"
 ---@field retryable boolean     true: a retry of the same call can succeed later
 ---@field retry_after number?   seconds to wait before a retry
----@field scope string?         kind rate_limited: the requests that the limit counts: "key" (all requests of the key; the
----                             default), "pair" (messages to this recipient), "endpoint" (requests of this kind). Kind
----                             timeout: what the request waited for: "key" or "pair" (a rate limiter), or "order" (the
----                             previous message to the same recipient)
+---@field scope string?         kind rate_limited: the limit counts all requests of the API key ("key", the default),
+---                             messages to this recipient ("pair"), or requests of this kind ("endpoint"). Kind
+---                             timeout: the request waited for a rate limiter ("key" or "pair"), or for the previous
+---                             message to the same recipient ("order")
 ---@field maybe_sent boolean    true: the gateway may have accepted the request, so a retry can send a message
 ---        twice
 ---@field answer table?         the complete response of the platform, unchanged, if it contains more than the error

@@ -132,7 +132,7 @@ end
 --- and whether the 24-hour window is open. The platform reports these errors in the response or in a status.
 ---@param message waba.Message  the result of a builder such as `waba.text`
 ---@param hosting waba.Hosting  "on_premise" or "cloud"
----@param mode? true|"documented"  true (the default): all rules; "documented": only the rules that the platform documents
+---@param mode? true|"documented"  true (default): all rules; "documented": only the rules that the platform documents
 ---@return true|nil ok
 ---@return waba.Error? err  an error of kind "invalid"; `path` is the first invalid field
 function schema.check(message, hosting, mode)

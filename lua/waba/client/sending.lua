@@ -28,8 +28,9 @@ sending.MESSAGE_OPTIONS = {
   ttl_seconds = "integer",       -- with category: the platform tries to deliver the message for 30 to 43200 seconds;
                                  -- for authentication at most 900
   direct_send_config = "{ template_name: string }", -- with category: the name of the template that the platform creates
-  check_contact = "boolean",     -- true: if the gateway does not know the phone number, the client checks the contact. The
-                                 -- client then sends the message to the wa_id in the result (On-Premise hosting only)
+  check_contact = "boolean",     -- true: if the gateway does not know the phone number, the client checks the contact.
+                                 -- The client then sends the message to the wa_id in the result (On-Premise hosting
+                                 -- only)
   timeout = "number>0",          -- seconds; default: the client's `timeout`
 }
 

@@ -6,8 +6,8 @@ local tasks = {}
 local WEAK_VALUES = { __mode = "v" }
 
 --- Returns a function that returns the task of a coroutine.
----@param new_task? fun(): table  makes a task with the fields of the event loop; default: all tasks have the same group,
----        because a program has only one loop of copas or luv
+---@param new_task? fun(): table  makes a task with the fields of the event loop; default: all tasks have the same
+---        group, because a program has only one loop of copas or luv
 ---@return fun(thread: thread): table
 function tasks.keeper(new_task)
   local of_thread, group = setmetatable({}, { __mode = "k" }), {}
