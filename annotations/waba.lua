@@ -974,9 +974,9 @@ function waba.catalog(content) end
 --- window, use the option `cards` of `waba.template`.
 ---
 ---    waba.carousel { body = "Two rooms fit", cards = {
----      { header = waba.image { link = "https://…/a.jpg" }, body = "*Loft*", display_text = "Book", url = "https://…/a"
----      }, { header = waba.image { link = "https://…/b.jpg" }, body = "*Studio*", display_text = "Book", url =
----      "https://…/b" } } }
+---      { header = waba.image { link = "https://…/a.jpg" }, body = "Loft", display_text = "Book", url = "https://…/a" },
+---      { header = waba.image { link = "https://…/b.jpg" }, body = "Flat", display_text = "Book", url = "https://…/b" },
+---    } }
 ---@param content { body: string, cards: { header: table, body: string?, display_text: string?, url: string?, buttons: { id: string, title: string }[]? }[] }
 ---  a card's body has at most 160 characters and at most two line breaks; either all cards have a body or none;
 ---  display_text and title have at most 20 characters

@@ -139,8 +139,7 @@ end
 --- names of the placeholders, or elements 1, 2, … . The other components have the fields `header`, `buttons` (by
 --- position or text), `cards`, `limited_time_offer`, and `code` for the code of an authentication template:
 ---
----     client.templates:fill("order_ready", "en", { first_name = "Eva", order = "118", buttons = { ["Track"] = "118" }
----     })
+---     client.templates:fill("order_ready", "en", { first_name = "Eva", order = "118", buttons = { Track = "118" } })
 ---@param name string
 ---@param language string
 ---@param values? table<string|integer, any>
