@@ -3,7 +3,7 @@
 
 local costs = require "waba.webhook.costs"
 local identity = require "waba.webhook.identity"
-local open_window = require "waba.webhook.open_window"
+local closed_window = require "waba.webhook.closed_window"
 local router = require "waba.webhook.router"
 local session = require "waba.webhook.session"
 
@@ -29,7 +29,7 @@ function handling.new(inbox, on, settings)
     if kind == "message" and settings.max_age and event.timestamp then
       event.is_late = os.time() - event.timestamp > settings.max_age or nil
     end
-    if kind == "status" and event.errors then open_window.replace(event, inbox, prepare, subject) end
+    if kind == "status" and event.errors then closed_window.replace(event, inbox, prepare, subject) end
     if event.is_again then return false end
     if kind == "account" and TEMPLATE_FIELDS[event.field] then
       if prepare then prepare(event, subject) end

@@ -6,7 +6,7 @@ local addresses = require "waba.webhook.addresses"
 local costs = require "waba.webhook.costs"
 local handling = require "waba.webhook.handling"
 local of_number = require "waba.client.of_number"
-local open_window = require "waba.webhook.open_window"
+local closed_window = require "waba.webhook.closed_window"
 local opt_outs = require "waba.webhook.opt_outs"
 local storing = require "waba.webhook.storing"
 local runtime = require "waba.runtime"
@@ -50,7 +50,7 @@ end
 ---@return number|nil seconds  0: the window is closed or unknown
 ---@return waba.Error? err  kind "invalid"; kind "unavailable" if the store can't be read
 function Receiver:window(to, number)
-  return guarded(open_window.left, self.inbox, to, number)
+  return guarded(closed_window.left, self.inbox, to, number)
 end
 
 --- Stores a template. The template is sent if a later status reports that the message was not delivered because the
@@ -62,7 +62,7 @@ end
 ---@return nil
 ---@return waba.Error? err  the store can't be written
 function Receiver:expect(id, to, template)
-  return guarded(open_window.expect, self.inbox, id, to, template)
+  return guarded(closed_window.expect, self.inbox, id, to, template)
 end
 
 --- Records that a customer wants no marketing messages from a business number. With the option `suppress`, `send_all`

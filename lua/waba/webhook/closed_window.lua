@@ -9,12 +9,12 @@ local identity = require "waba.webhook.identity"
 local record = require "waba.inbox.record"
 local window = require "waba.inbox.window"
 
-local open_window = {}
+local closed_window = {}
 
 local STATUS_TIME = 86400 -- seconds after which no further status of a message is expected
 
 --- See `Receiver:window`.
-function open_window.left(inbox, to, number)
+function closed_window.left(inbox, to, number)
   if type(to) == "table" and to.group_id then return math.huge end
   local values, err = identity.read_all(inbox, to, number, "%s:window")
   if not values then return nil, err end
@@ -29,7 +29,7 @@ local function write(inbox, name, value)
 end
 
 --- See `Receiver:expect`.
-function open_window.expect(inbox, id, to, template)
+function closed_window.expect(inbox, id, to, template)
   local json, message = core.encode { to = to, message = core.plain(template) }
   if not json then error("client:send: option otherwise: " .. tostring(message), 0) end
   write(inbox, "otherwise:" .. id, json)
@@ -51,7 +51,7 @@ end
 
 --- Sends the template that `expect` has recorded for the message of a status. A second call sends nothing. Sets
 --- `event.replaced` to the result of `client:send`. `prepare` sets the client of the event.
-function open_window.replace(event, inbox, prepare, subject)
+function closed_window.replace(event, inbox, prepare, subject)
   if not inbox.get or not event.id or not is_closed(event) then return end
   local name = "otherwise:" .. event.id
   local get = identity.reader(inbox)
@@ -73,4 +73,4 @@ function open_window.replace(event, inbox, prepare, subject)
   end
 end
 
-return open_window
+return closed_window
