@@ -16,7 +16,7 @@ describe("the stream of a request", function()
     return stream, parts.http2_begin(stream, count, remote or REMOTE, remote_port or 443, here or LOCAL, local_port or 5000)
   end
 
-  -- Begins the first request of a connection, whose stream id libcurl reports in a text.
+  -- Begins the first request of a connection. libcurl reports the stream id of the request in a text for debugging.
   local function reported(id, ...)
     local stream, known = begin(...)
     assert.is_false(known)

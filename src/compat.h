@@ -1,6 +1,6 @@
 /* Defines the Lua C API of 5.3 and 5.4 for Lua 5.1, LuaJIT, 5.2, 5.3 and 5.4; and functions for classes and results.
- * When compiled for 5.1, this file also defines functions that LuaJIT has, so that one binary works in Lua 5.1 and
- * LuaJIT. */
+ * When compiled for 5.1, this file also defines the functions that LuaJIT has and Lua 5.1 lacks, so that one binary
+ * works in both. */
 #pragma once
 
 #include <lauxlib.h>

@@ -37,8 +37,8 @@ const char *credentials_fill(struct credentials *credentials, const char *name, 
 /* Wipes and frees the memory. Can be repeated. */
 void credentials_clear(struct credentials *credentials);
 
-/* Returns whether the secret may be sent to this origin; false for closed credentials. `origin` has the form of
- * `origin_read`. */
+/* Returns whether the secret may be sent to this origin; false for closed credentials. `origin` has the form that
+ * `origin_read` writes. */
 bool credentials_belong_to(const struct credentials *credentials, const char *origin);
 
 /* Returns the first occurrence of the secret in the text, or NULL. The credentials must not be closed. */

@@ -42,7 +42,7 @@ struct watch {
   struct watch_ready ready[WATCH_READY_SIZE];
   size_t ready_count;
   size_t ready_taken;
-  bool fresh; /* true: `watch_next` has not returned false since the last wait */
+  bool fresh; /* true: after the last wait, `watch_next` can still have events to return */
 };
 
 /* Returns the events of the entry that must be registered with the system. */

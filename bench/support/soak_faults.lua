@@ -91,8 +91,8 @@ local OVERLOADED = {
 function faults.judge(hosting, err)
   local allowed
   if err.kind == "network" or err.kind == "timeout" then
-    -- The connection can break within a response. Only the status of an error response shows that the message was
-    -- refused.
+    -- The connection can break within a response. The message was refused only if the response has the status of an
+    -- error; the body of the response shows nothing.
     allowed = { kinds = { network = true, timeout = true }, maybe = BROKEN[math.floor((err.status or 0) / 100)] }
   elseif err.code then
     allowed = BY_CODE[err.code]

@@ -324,7 +324,7 @@ describe("the journal of client:send_all", function()
       local _, _, summary, err = run(2)
       assert.is_nil(summary)
       assert.equal("journal", err.path)
-      assert.matches("is not a journal of this version of waba", err.message)
+      assert.matches("is not a journal that this version of waba can read", err.message)
       assert.equal(content, folder:read "journal")
     end
     folder:write("journal", "waba journal 1 positions\nsent 1 id\nnonsense\nsent 2 id\n")

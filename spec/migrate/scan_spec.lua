@@ -1,5 +1,5 @@
--- waba.migrate.scan reads files of On-Premise requests and returns the Cloud requests; also tests the command `waba
--- migrate` and the guide to moving.
+-- Tests waba.migrate.scan, which reads files of On-Premise requests and returns the Cloud requests; the command `waba
+-- migrate`; and the guide to moving.
 
 local own_process = require "spec.support.own_process"
 local random = require "spec.support.random"

@@ -1,4 +1,4 @@
--- Runs programs that make system calls fail with spec/support/failing_calls.c.
+-- Runs programs in which spec/support/failing_calls.c makes system calls fail.
 
 local process = require "spec.support.process"
 

@@ -34,7 +34,7 @@ local function place_of(read, path)
   return ("%s %s"):format(read.method, read.endpoint or read.path)
 end
 
--- Adds the fields in `list` (the changes or the lacks of one line) to the counts. A field counts once per line.
+-- Adds the fields in `list` (the changes, or the missing fields, of one line) to the counts. A field counts once per line.
 local function count_places(places, read, list, description)
   local seen = {}
   for _, item in ipairs(list) do

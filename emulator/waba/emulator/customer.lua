@@ -336,7 +336,7 @@ function Customer:statuses(message_id, statuses)
 end
 
 --- Creates a new identity for the customer, as a new phone would, and sends the system message about the new identity.
---- On-Premise hosting refuses messages to the customer with 1028 until the program acknowledges the identity.
+--- On-Premise hosting refuses messages to the customer (error 1028) until the program acknowledges the identity.
 ---@return string|nil id
 ---@return waba.Error? err
 function Customer:change_identity()

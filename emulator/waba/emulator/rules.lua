@@ -60,7 +60,7 @@ local TEXTS = {
 }
 
 -- Maps the name of an error text in TEXTS to the kind of the error, which selects the error code. A name that is
--- missing here is itself the kind.
+-- not in this table is also the name of its kind.
 local KINDS = { none_of = "missing", when_several = "missing", several_of = "exclusive", needs_other = "exclusive" }
 
 -- Reports an error with the error text `name` and the code for `kind`. A code in the rule replaces that of the checker.

@@ -119,7 +119,7 @@ local function read_lines(self, file)
     while stop do
       count = count + 1
       if not read_line(self, text:sub(start, stop - 1)) then
-        if count == 1 then return nil, "is not a journal of this version of waba: expected another path" end
+        if count == 1 then return nil, "is not a journal that this version of waba can read: expected a new path" end
         return nil, ("can't be read: line %d is not a journal record"):format(count)
       end
       start = stop + 1
@@ -129,7 +129,7 @@ local function read_lines(self, file)
     if count == 0 and #rest > PIECE then break end
   end
   if count == 0 and rest ~= "" and rest ~= HEADER:sub(1, #rest) and rest:sub(1, #HEADER) ~= HEADER then
-    return nil, "is not a journal of this version of waba: expected another path"
+    return nil, "is not a journal that this version of waba can read: expected a new path"
   end
   return taken
 end

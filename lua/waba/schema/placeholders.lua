@@ -113,7 +113,7 @@ local function check_named(list, count, seen, path)
     end
   end
   if #list < count then
-    return new_error(("has %s; the text has %s, and each requires one"):format(plural(#list, "example"),
+    return new_error(("has %s; the text has %s, and each placeholder requires an example"):format(plural(#list, "example"),
       plural(count, "placeholder")), path)
   end
 end
@@ -138,7 +138,7 @@ function placeholders.examples(rule)
     end
     for i, values in ipairs(rule.sets and examples or { examples }) do
       if #values ~= count then
-        return new_error(("has %s; the text has %s, and each requires one"):format(plural(#values, "element"),
+        return new_error(("has %s; the text has %s, and each placeholder requires an example"):format(plural(#values, "element"),
           plural(count, "placeholder")), rule.sets and ("%s[%d]"):format(path, i) or path)
       end
     end

@@ -1,4 +1,4 @@
--- The queue of a sender. The queue has the methods of an inbox with which inbox/work takes entries. When an entry has
+-- The queue of a sender. The queue has the same methods as an inbox, because inbox/work takes its entries. When an entry has
 -- its result, the sender sets the field `change` of the entry. One call of the store makes several changes and takes
 -- other entries.
 

@@ -38,7 +38,7 @@
 ---@field value? string     a text that `put` records with the key
 ---@field same? integer     the number of bytes at the start of `value` that must be equal to the recorded value;
 ---        otherwise `put` fails
----@field known? string     set by `put` if the key was recorded: the value that was recorded with the key
+---@field known? string     set by `put` if an earlier `put` has recorded the key: the value that it has recorded
 ---@field id? string        the id by which the method `find` finds the entry
 ---@field at? number        the earliest time of a `take` in Unix seconds; later entries of the conversation do not wait
 ---@field bulk? boolean     true: `take` returns the entry after all entries without `bulk`. No lane may

@@ -121,8 +121,8 @@ local function send(client, source, options)
   if options.upload then
     local session = session_of { id = options.upload }
     if not session then
-      return nil, errors.invalid("upload", "upload is not an upload session: expected the field upload of an error of "
-        .. "this function")
+      return nil, errors.invalid("upload", "upload is not an upload session: expected `err.upload`, where err is the "
+        .. "error that an earlier call of this function has returned")
     end
     json, response, is_whole = complete(client, session, source, report, nil, deadline)
   else

@@ -117,7 +117,7 @@ local function read_leases(reply, token, mark)
   return taken, tonumber(due) or false
 end
 
---- Adds the calls of one `take` for `script.run_all`. Returns a function that reads the replies. If the reply is lost,
+--- Adds the script calls of one `take` to `calls`, for `script.run_all`. Returns a function that reads the replies. If the reply is lost,
 --- the next `take` ends the leases of this call.
 function leases.add_taking(self, calls, n, seconds, list, mark)
   local function next_token()

@@ -9,7 +9,7 @@ local unpack = table.unpack or unpack -- luacheck: ignore 143
 local changes = {}
 
 changes.ENTRIES = 16 -- the largest number of entries in one statement
---- For FEW or more entries, one statement with the parameters LIST costs less than a statement for each entry.
+--- From FEW entries on, one statement with the parameters LIST costs less than a statement for each entry.
 changes.FEW, changes.LIST = 4, "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
 local ENTRIES = changes.ENTRIES
 local ARE_HELD = "SELECT count(*) FROM waba_entry WHERE token = ?17 AND seq IN " .. changes.LIST
