@@ -105,6 +105,11 @@ end)
 -- Examples ----------------------------------------------------------------------------------------
 
 -- Each named placeholder needs one example, and an example needs a placeholder.
+local function wrong_count(found, count, path)
+  return new_error(("has %s; the text has %s, and each placeholder requires an example"):format(found,
+    plural(count, "placeholder")), path)
+end
+
 local function check_named(list, count, seen, path)
   list = list or {}
   for i, item in ipairs(list) do
@@ -113,8 +118,7 @@ local function check_named(list, count, seen, path)
     end
   end
   if #list < count then
-    return new_error(("has %s; the text has %s, and each placeholder requires an example"):format(plural(#list, "example"),
-      plural(count, "placeholder")), path)
+    return wrong_count(plural(#list, "example"), count, path)
   end
 end
 
@@ -138,8 +142,7 @@ function placeholders.examples(rule)
     end
     for i, values in ipairs(rule.sets and examples or { examples }) do
       if #values ~= count then
-        return new_error(("has %s; the text has %s, and each placeholder requires an example"):format(plural(#values, "element"),
-          plural(count, "placeholder")), rule.sets and ("%s[%d]"):format(path, i) or path)
+        return wrong_count(plural(#values, "element"), count, rule.sets and ("%s[%d]"):format(path, i) or path)
       end
     end
   end
