@@ -104,12 +104,12 @@ end)
 
 -- Examples ----------------------------------------------------------------------------------------
 
--- Each named placeholder needs one example, and an example needs a placeholder.
 local function wrong_count(found, count, path)
   return new_error(("has %s; the text has %s, and each placeholder requires an example"):format(found,
     plural(count, "placeholder")), path)
 end
 
+-- Each named placeholder needs one example, and an example needs a placeholder.
 local function check_named(list, count, seen, path)
   list = list or {}
   for i, item in ipairs(list) do
@@ -117,9 +117,7 @@ local function check_named(list, count, seen, path)
       return new_error("is not the name of a placeholder of the text", ("%s[%d].param_name"):format(path, i))
     end
   end
-  if #list < count then
-    return wrong_count(plural(#list, "example"), count, path)
-  end
+  if #list < count then return wrong_count(plural(#list, "example"), count, path) end
 end
 
 --- Creates the check of the rule `examples` in `waba.Rule`.
