@@ -215,7 +215,7 @@ function core.headers(bytes, first, last) end
 ---@return integer|false|nil status  false: the status line is incomplete; nil: the bytes are not HTTP/1.1
 ---@return integer? body  the position of the first byte after the head; nil: the head is incomplete
 ---@return integer? minor  the minor version (1 for HTTP/1.1); nil: a header is malformed
----@return integer|false|nil size  the header Content-Length; nil: there is none; false: the value is malformed
+---@return integer|false|nil size  the header Content-Length; nil: the header is missing; false: the value is malformed
 ---@return boolean? is_chunked  true: the body is chunked
 ---@return boolean? closes  true: the server closes the connection after this response
 function core.response_head(bytes, from) end

@@ -51,8 +51,8 @@ size_t json_unescape(const char *at, const char *end, char *out, const char **st
 /* Returns the size of the memory that `json_flood` needs for a text of this length. */
 size_t json_flood_size(size_t length);
 
-/* Returns whether so many strings of a text have the same hash that Lua would need many times the usual time to create
- * them. The text need not be valid JSON. `memory` has `json_flood_size(length)` bytes, aligned for any type. */
+/* Returns whether many strings of a text have the same hash: Lua would need many times the usual time to create them.
+ * The text need not be valid JSON. `memory` has `json_flood_size(length)` bytes, aligned for any type. */
 bool json_flood(const char *text, size_t length, void *memory);
 
 /* Strings of a text without decoding, in pure C without allocation: json_pick.c ---------------- */

@@ -324,7 +324,7 @@ static bool read_array(struct reader *reader, struct name *name) {
   return true;
 }
 
-/* Pushes the value at reader->at. `name` is the entry of the last member name before the value; NULL: there is none. */
+/* Pushes the value at reader->at. `name` is the entry of the last member name before the value, or NULL. */
 static bool read_value(struct reader *reader, struct name *name) {
   const char c = *reader->at;
   if (c == '"') return read_string(reader);

@@ -185,7 +185,7 @@ function inbound.reader(hosting, error_from_row)
   return reader
 end
 
---- Returns the names in an object that are not in `known`; nil if there are none.
+--- Returns the names in an object that are not in `known`; nil if all names are known.
 function inbound.unknown_names(body, known)
   local names
   for name in next, body do

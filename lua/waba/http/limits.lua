@@ -65,7 +65,7 @@ local function longest_waiting(connections, fits, seconds)
   return found
 end
 
--- Closes the connection that `longest_waiting` returns. Returns false if there is none.
+-- Closes the connection that `longest_waiting` returns. Returns false if no connection can be closed.
 local function close_longest_waiting(self, connections, fits, seconds)
   local connection = longest_waiting(connections, fits, seconds or SHORTEST_WAIT)
   if not connection then return false end

@@ -74,7 +74,7 @@ describe("errors on Cloud hosting", function()
 
   local ARRIVES = { response = true, status = true, both = true }
 
-  -- Returns the difference between an error and its expected fields as text, or nil if there is none.
+  -- Returns the difference between an error and its expected fields as text, or nil if they are equal.
   local function reading_fault(err, row, wanted)
     for name, value in pairs(wanted) do
       if err[name] ~= value then return ("%s is %s"):format(name, tostring(err[name])) end

@@ -64,7 +64,7 @@ export function asCurl(request, attempt, gateway, caFile) {
   return '# There was no request and no webhook for this message.\n';
 }
 
-// `asked` is the customer's message before the sent message `message`; undefined if there is none.
+// `asked` is the customer's message before the sent message `message`; undefined if the customer has sent no message before it.
 export function asSpec(message, asked, gateway, contact) {
   const handle = `emulator${gateway.kind === 'cloud' ? '.cloud' : ''}`;
   const inbound = message.direction === 'inbound' ? message : asked;

@@ -183,7 +183,7 @@ local groups = {
     { 2388047, "Template header format", "The header of the template is not valid.", EDIT },
     { 2388072, "Template body format", "The body of the template is not valid.", EDIT },
     { 2388073, "Template footer format", "The footer of the template is not valid.", EDIT },
-    { 2388293, "Template has too many variables", "The text is too short for so many variables.", EDIT },
+    { 2388293, "Template has too many variables", "The text is too short for this number of variables.", EDIT },
     { 2388299, "Template variable at the edge", "A text may neither begin nor end with a variable.", EDIT },
   } },
   { "template", true, "response", {
