@@ -54,16 +54,19 @@ describe("a value", function()
     assert.equal(list, values.items(list))
   end)
 
+  it("becomes a list of converted elements", function()
+    assert.same({ "5", "a" }, values.each({ 5, "", "a" }, values.some_text))
+    for _, value in ipairs { "a", 5, true, null } do assert.same({}, values.each(value, values.text)) end
+  end)
+
   it("is found at its path, or is nil", function()
     local json = { a = { { b = "c" }, null }, d = false }
-    assert.equal("c", values.dig(json, "a", 1, "b"))
+    assert.equal("c", values.dig(json, "a.1.b"))
     assert.is_false(values.dig(json, "d"))
-    assert.equal(json, values.dig(json))
-    for _, path in ipairs { { "x" }, { "a", 2 }, { "a", 1, "b", "c" }, { "a", 3, "b" } } do
-      assert.is_nil(values.dig(json, (table.unpack or unpack)(path)))
-    end
+    assert.equal(json, values.dig(json, "."))
+    for _, path in ipairs { "x", "a.2", "a.1.b.c", "a.3.b" } do assert.is_nil(values.dig(json, path)) end
     assert.is_nil(values.dig(nil, "a"))
-    assert.is_nil(values.dig(null))
+    assert.is_nil(values.dig(null, "."))
   end)
 end)
 
@@ -96,12 +99,11 @@ describe("a table of values", function()
     local expected = { text = "5", count = 6, is_set = true, other = { "x" }, kept = "y" }
     assert.same(expected, values.copied(given, CONVERTERS))
     assert.same(expected, values.shaped(given, CONVERTERS))
-    assert.same({ expected, { text = "a" } }, values.list_of({ given, { text = "a" }, "odd" }, CONVERTERS))
     local same = { text = "5", count = 6, is_set = true, other = { 1 }, kept = "y" }
     assert.equal(same, values.shaped(same, CONVERTERS))
     assert.is_true(values.copied(same, CONVERTERS) ~= same)
     assert.same({ count = 5 }, values.shaped({ text = {}, is_set = 7, count = 5 }, CONVERTERS))
-    for _, name in ipairs { "copied", "shaped", "list_of" } do
+    for _, name in ipairs { "copied", "shaped" } do
       for _, value in ipairs { "a", 5, true, null } do assert.is_nil(values[name](value, CONVERTERS)) end
     end
   end)

@@ -7,7 +7,7 @@ local values = require "waba.hosting.values"
 local type = type
 local text, wa_id, number = values.text, values.wa_id, values.number
 local flag, without_null = values.flag, values.without_null
-local copied, shaped, list_of = values.copied, values.shaped, values.list_of
+local copied, shaped = values.copied, values.shaped
 
 local MEDIA = {
   id = text, mime_type = text, sha256 = text, filename = text, caption = text, status = text, url = text,
@@ -15,7 +15,9 @@ local MEDIA = {
 }
 local REPLY = { id = text, title = text, description = text }
 local REACTION = { message_id = text, emoji = text }
-local ITEM = { product_retailer_id = text, quantity = number, item_price = number, currency = text }
+local PRODUCT = { product_retailer_id = text, quantity = number, item_price = number, currency = text }
+local function product(value) return shaped(value, PRODUCT) end
+
 local ORIGINAL = { original_message_id = text }
 
 -- On Cloud hosting, the hash is in the field `hash` of an object.
@@ -101,7 +103,8 @@ content.location = field_reader("location", {
 })
 content.button = field_reader("button", { text = text, payload = text }, "text")
 content.order = field_reader("order", {
-  catalog_id = text, text = text, product_items = function(value) return list_of(value, ITEM) end,
+  catalog_id = text, text = text,
+  product_items = function(value) return type(value) == "table" and values.each(value, product) or nil end,
 }, "text")
 content.revoke = field_reader("revoke", ORIGINAL)
 

@@ -145,13 +145,6 @@ local function shaped(value, converters)
   return changes and changed(value, changes) or value
 end
 
-local function list_of(value, converters)
-  if type(value) ~= "table" then return nil end
-  local list = {}
-  for _, item in ipairs(value) do list[#list + 1] = shaped(item, converters) end
-  return list
-end
-
 local NO_ITEMS = {}
 
 -- Returns a value as a list, which the caller must not change: null becomes an empty list, and an object becomes the
@@ -164,11 +157,18 @@ end
 
 local function object(value) return type(value) == "table" and value or {} end
 
--- `dig(json, "data", 1)` returns `json.data[1]`, or nil if a part of the path is missing.
-local function dig(json, ...)
-  for i = 1, select("#", ...) do
+-- Converts the elements of a list, and leaves out elements that become nil. A value of another type is an empty list.
+local function each(value, convert)
+  local list = {}
+  for _, item in ipairs(object(value)) do list[#list + 1] = convert(item) end
+  return list
+end
+
+-- `dig(json, "data.1.id")` returns `json.data[1].id`, or nil if a part of the path is missing.
+local function dig(json, path)
+  for step in path:gmatch "[^.]+" do
     if type(json) ~= "table" then return nil end
-    json = json[select(i, ...)]
+    json = json[tonumber(step) or step]
   end
   if json == null then return nil end
   return json
@@ -185,5 +185,5 @@ end
 return {
   text = text, some_text = some_text, wa_id = wa_id, phone_digits = phone_digits, number = number, integer = integer,
   timestamp = timestamp, flag = flag, without_null = without_null, with_ids = with_ids, copied = copied,
-  shaped = shaped, list_of = list_of, items = items, object = object, dig = dig, cursors = cursors,
+  shaped = shaped, items = items, object = object, each = each, dig = dig, cursors = cursors,
 }

@@ -55,15 +55,15 @@ end
 
 local function read_result(client, json, names)
   local block_users = values.object(values.dig(json, "block_users"))
-  local result = { users = {}, failed = {} }
+  local result = { users = {} }
   for _, name in ipairs(names) do
     for _, item in ipairs(values.object(block_users[name])) do result.users[#result.users + 1] = read_user(item) end
   end
-  for _, item in ipairs(values.object(block_users.failed_users)) do
+  result.failed = values.each(block_users.failed_users, function(item)
     local user = read_user(item)
-    user.error = client.hosting.errors.from_row(values.dig(item, "errors", 1))
-    result.failed[#result.failed + 1] = user
-  end
+    user.error = client.hosting.errors.from_row(values.dig(item, "errors.1"))
+    return user
+  end)
   return result
 end
 

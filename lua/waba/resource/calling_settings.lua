@@ -24,9 +24,9 @@ local SETTINGS = {
 ---@return waba.CallingSettings|nil
 ---@return waba.Error? err
 function CallingSettings:get()
-  local json, response = self.client:call "get_calling"
-  if json == nil then return nil, response end
-  return values.without_null(values.object(values.dig(json, "calling")))
+  return outcome.fetch(self.client, "get_calling", nil, function(stored)
+    return values.without_null(values.object(stored))
+  end)
 end
 
 --- Changes the passed settings and keeps the other settings: POST /calling/settings.

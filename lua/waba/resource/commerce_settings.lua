@@ -21,12 +21,12 @@ local SETTINGS = {
 ---@return waba.CommerceSettings|nil
 ---@return waba.Error? err
 function CommerceSettings:get()
-  local json, response = self.client:call "get_commerce"
-  if json == nil then return nil, response end
-  local stored = values.object(values.dig(json, "data", 1))
-  return {
-    is_cart_enabled = values.flag(stored.is_cart_enabled), is_catalog_visible = values.flag(stored.is_catalog_visible),
-  }
+  return outcome.fetch(self.client, "get_commerce", nil, function(stored)
+    return {
+      is_cart_enabled = values.flag(values.dig(stored, "is_cart_enabled")),
+      is_catalog_visible = values.flag(values.dig(stored, "is_catalog_visible")),
+    }
+  end)
 end
 
 --- Changes one or both settings: POST /whatsapp_commerce_settings.

@@ -1,6 +1,7 @@
 -- Contacts: POST /v1/contacts and the paths below it. On Cloud hosting, `block` is the only method.
 
 local errors = require "waba.errors"
+local identifiers = require "waba.resource.identifiers"
 local values = require "waba.hosting.values"
 local outcome = require "waba.resource.outcome"
 local option = require "waba.option"
@@ -25,17 +26,15 @@ local normalize, text = recipient.normalize, values.some_text
 
 -- Returns the phone numbers in the gateway's form, and for each of them the number that the caller has passed.
 local function encode_numbers(numbers)
-  if numbers[1] == nil then
-    return nil, errors.invalid("contacts", "contacts is empty; at least 1 number is needed")
-  end
-  local encoded, originals = {}, {}
-  for i, number in ipairs(numbers) do
-    local digits, err = normalize(number, ("contacts[%d]"):format(i))
+  local originals = {}
+  local encoded, err = identifiers.list(numbers, "contacts", math.huge, function(number, path)
+    local digits, err = normalize(number, path)
     if not digits then return nil, err end
-    encoded[i] = "+" .. digits
-    originals[encoded[i]] = type(number) == "string" and number or digits
-  end
-  return encoded, originals
+    local input = "+" .. digits
+    originals[input] = type(number) == "string" and number or digits
+    return input
+  end)
+  return encoded, err or originals
 end
 
 --- The options of `client.contacts:check`.
@@ -60,21 +59,17 @@ function Contacts:check(numbers, options)
   options = option.complete(options, CHECK_OPTIONS, "client.contacts:check")
   local encoded, originals = encode_numbers(numbers)
   if not encoded then return nil, originals end
-  local json, response = self.client:call("check_contacts", {
-    json = { contacts = encoded, blocking = options.wait and "wait" or "no_wait", force_check = options.force },
-  })
-  if json == nil then return nil, response end
-  local contacts = values.dig(json, "contacts")
-  if type(contacts) ~= "table" then
-    return nil, outcome.incomplete(response, "contacts", 'a list in its field "contacts"')
-  end
-  local checked = {}
-  for i, contact in ipairs(contacts) do
-    if type(contact) ~= "table" then contact = {} end
-    local input = text(contact.input) or encoded[i]
-    checked[i] = { input = originals[input] or input, status = text(contact.status), wa_id = text(contact.wa_id) }
-  end
-  return checked
+  local body = { contacts = encoded, blocking = options.wait and "wait" or "no_wait", force_check = options.force }
+  return outcome.fetch(self.client, "check_contacts", { json = body }, function(contacts)
+    if type(contacts) ~= "table" then return nil end
+    local checked = {}
+    for i, contact in ipairs(contacts) do
+      contact = values.object(contact)
+      local input = text(contact.input) or encoded[i]
+      checked[i] = { input = originals[input] or input, status = text(contact.status), wa_id = text(contact.wa_id) }
+    end
+    return checked
+  end, 'the response has no contacts: expected a list in its field "contacts"')
 end
 
 local function block_by_list(client, number, reason)
@@ -117,6 +112,16 @@ end
 ---@field created_timestamp integer|nil  milliseconds since 1970
 ---@field acknowledged boolean  true after `client.contacts:acknowledge` with this hash
 
+-- In this response, `contacts` is an object; in the response to POST /v1/contacts, `contacts` is a list.
+local function read_identity(contacts)
+  local identity = values.object(contacts)
+  if not text(identity.hash) then return nil end
+  return {
+    hash = text(identity.hash), created_timestamp = values.integer(identity.created_timestamp),
+    acknowledged = values.flag(identity.acknowledged) or false,
+  }
+end
+
 --- Returns the identity of a contact: GET /v1/contacts/{wa_id}/identity (On-Premise hosting only). The result is
 --- useful only if 360dialog has enabled the security notifications of the business number.
 ---@param wa_id string|integer
@@ -125,17 +130,8 @@ end
 function Contacts:identity(wa_id)
   local digits, err = normalize(wa_id, "wa_id")
   if not digits then return nil, err end
-  local json, response = self.client:call("get_identity", { parameters = { wa_id = digits } })
-  if json == nil then return nil, response end
-  -- in this response, `contacts` is an object; in the response to POST /v1/contacts, `contacts` is a list
-  local identity = values.object(values.dig(json, "contacts"))
-  if not text(identity.hash) then
-    return nil, outcome.incomplete(response, "identity", '"hash" in its field "contacts"')
-  end
-  return {
-    hash = text(identity.hash), created_timestamp = values.integer(identity.created_timestamp),
-    acknowledged = identity.acknowledged == true or identity.acknowledged == "true",
-  }
+  return outcome.fetch(self.client, "get_identity", { parameters = { wa_id = digits } }, read_identity,
+    'the response has no identity: expected "hash" in its field "contacts"')
 end
 
 --- Acknowledges a changed identity, after which the gateway delivers messages to the customer again: PUT

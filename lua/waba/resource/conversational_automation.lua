@@ -38,35 +38,25 @@ local FIELDS = {
                                       -- characters, descriptions at most 256, without emoji
 }
 
-local function read(json)
-  -- the response has the fields alone, in an object `conversational_automation`, or in the first element of a list
-  -- `data`
-  local stored = values.dig(json, "data", 1) or json
-  stored = values.object(values.dig(stored, "conversational_automation") or stored)
-  local result = {
-    enable_welcome_message = values.flag(stored.enable_welcome_message) or false, prompts = {}, commands = {},
+local function read_command(item)
+  local name = values.some_text(values.dig(item, "command_name"))
+  local description = values.some_text(values.dig(item, "command_description")) or ""
+  return name and { command_name = name, command_description = description }
+end
+
+local function read(stored)
+  stored = values.object(stored)
+  return {
+    enable_welcome_message = values.flag(stored.enable_welcome_message) or false,
+    prompts = values.each(stored.prompts, values.some_text), commands = values.each(stored.commands, read_command),
   }
-  for _, item in ipairs(values.object(stored.prompts)) do
-    result.prompts[#result.prompts + 1] = values.some_text(item)
-  end
-  for _, item in ipairs(values.object(stored.commands)) do
-    local name = values.some_text(values.dig(item, "command_name"))
-    if name then
-      result.commands[#result.commands + 1] = {
-        command_name = name, command_description = values.some_text(values.dig(item, "command_description")) or "",
-      }
-    end
-  end
-  return result
 end
 
 --- Reads the elements: GET /conversational_automation.
 ---@return waba.Automation|nil
 ---@return waba.Error? err
 function Automation:get()
-  local json, err = outcome.or_empty(self.client:call "get_automation")
-  if json == nil then return nil, err end
-  return read(json)
+  return outcome.fetch(self.client, "get_automation", nil, read)
 end
 
 --- Changes the elements in `fields` and keeps the others: GET and POST /conversational_automation. The gateway replaces

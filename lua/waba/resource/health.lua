@@ -10,15 +10,12 @@ local health = {}
 local REFRESH = 300 -- seconds
 
 function health.get(client)
-  local read = hosting.part(client.hosting, "health").read
-  local known = client.known_health
+  local read, known = hosting.part(client.hosting, "health").read, client.known_health
   local cached = known ~= nil and core.clock() < known.until_clock
   if not cached then
-    local json, response = client:call "health"
-    if json == nil then return nil, response end
-    if not read(json) then
-      return nil, outcome.incomplete(response, "health", 'the field "health" or "health_status"')
-    end
+    local json, err = outcome.fetch(client, "health", nil, function(json) return read(json) and json end,
+      'the response has no health: expected the field "health" or "health_status"')
+    if not json then return nil, err end
     known = { json = json, at = os.time(), until_clock = core.clock() + REFRESH }
     client.known_health = known
   end

@@ -1,27 +1,40 @@
--- Reads the results of `client:call` for the methods of resources.
+-- Calls endpoints for the methods of resources, and reads the responses.
 
 local errors = require "waba.errors"
 local values = require "waba.hosting.values"
 
 local outcome = {}
 
---- Creates the error for a response without the content that the platform documents.
----@param response waba.Response
----@param absent string        the missing content, such as "templates"
----@param expected string      a description of the documented form: 'a list in its field "data"'
----@param maybe_sent? boolean  true: the gateway may have executed the request
-function outcome.incomplete(response, absent, expected, maybe_sent)
-  return errors.new {
-    kind = "protocol", status = response.status, maybe_sent = maybe_sent,
-    message = ("the response has no %s: expected %s"):format(absent, expected),
+-- Returns the content of a response: the value at the first of the places `result` of the endpoint that has a value.
+local function content_of(endpoint, json)
+  if not endpoint.result then return json end
+  for place in endpoint.result:gmatch "%S+" do
+    local content = values.dig(json, place)
+    if content ~= nil then return content end
+  end
+end
+
+--- Reads the content of a response. `json` and `response` are the results of `client:call`.
+---@param endpoint waba.Endpoint
+---@param read fun(content: any): any  converts the content; returns nil if the content is missing
+---@param absent? string     the error text for a response without the content
+---@param kind? waba.ErrorKind  the kind of the error; default: "protocol"
+function outcome.read(endpoint, read, absent, kind, json, response)
+  if json == nil and not (endpoint.may_be_unset and response.kind == "not_found") then return nil, response end
+  local result = read(content_of(endpoint, json))
+  if result ~= nil then return result end
+  return nil, errors.new {
+    kind = kind or "protocol", status = response.status, message = absent,
+    maybe_sent = endpoint.method ~= "GET", -- the gateway may have executed the request
   }
 end
 
--- Converts an error of kind "not_found" to an empty response, because the gateway returns this error for a value that
--- was never set.
-function outcome.or_empty(json, response)
-  if json == nil and response.kind == "not_found" then return {}, response end
-  return json, response
+--- Calls an endpoint and reads the content of the response.
+---@param client waba.Client
+---@param name string  the name of the endpoint
+---@param call waba.Call|nil
+function outcome.fetch(client, name, call, read, absent, kind)
+  return outcome.read(client.hosting.endpoints[name], read, absent, kind, client:call(name, call))
 end
 
 --- Reads the response `{"success":true}`.

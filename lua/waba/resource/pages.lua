@@ -86,15 +86,17 @@ end
 ---@param items string                      the name of the field of a page that contains the items
 ---@param add fun(list: any[], item: any)   converts an element of the response's field "data" and adds it to the list
 function pages.fetcher(endpoint, items, add)
-  return function(self, query)
-    local json, response = self.client:call(endpoint, { query = query })
-    if json == nil then return nil, response end
+  local function read_page(json)
     local data = values.dig(json, "data")
-    if type(data) ~= "table" then return nil, outcome.incomplete(response, items, 'a list in its field "data"') end
+    if type(data) ~= "table" then return nil end
     local page = { [items] = {} }
     for _, item in ipairs(data) do add(page[items], item) end
     page.after, page.before = values.cursors(json)
     return page
+  end
+  return function(self, query)
+    return outcome.fetch(self.client, endpoint, { query = query }, read_page,
+      ('the response has no %s: expected a list in its field "data"'):format(items))
   end
 end
 

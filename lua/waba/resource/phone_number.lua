@@ -11,12 +11,11 @@ local phone_number = {}
 ---@return string|nil digits  without "+"
 ---@return waba.Error? err
 function phone_number.get(client)
-  local json, response = client:call "phone_number"
-  if json == nil then return nil, response end
-  local digits = client.hosting.read_phone_number(json)
-  if not digits then return nil, outcome.incomplete(response, "phone_number", "a phone number") end
-  client.own_number = { number = digits, phone_number_id = values.text(json.id) }
-  return digits
+  return outcome.fetch(client, "phone_number", nil, function(json)
+    local digits = values.phone_digits(values.dig(json, client.hosting.number_field))
+    if digits then client.own_number = { number = digits, phone_number_id = values.text(json.id) } end
+    return digits
+  end, "the response has no phone_number: expected a phone number")
 end
 
 --- Returns the digits of a phone number in international form. For an invalid number, raises an error at the caller of

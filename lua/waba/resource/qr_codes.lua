@@ -60,11 +60,8 @@ end
 local function write(self, endpoint, body)
   local valid, err = validate(self.client.validate, RULE, body)
   if not valid then return nil, err end
-  local json, response = self.client:call(endpoint, { json = body })
-  if json == nil then return nil, response end
-  local code = read_code(json)
-  if code then return code end
-  return nil, outcome.incomplete(response, "code", 'its field "code"', true)
+  return outcome.fetch(self.client, endpoint, { json = body }, read_code,
+    'the response has no code: expected its field "code"')
 end
 
 --- Creates a code: POST /message_qrdls.
@@ -83,15 +80,8 @@ end
 function QrCodes:get(code)
   local valid, err = check_code(code, "client.qr_codes:get")
   if not valid then return nil, err end
-  local json, response = self.client:call("get_qr_code", { parameters = { code = code } })
-  if json == nil then return nil, response end
-  local data = values.dig(json, "data")
-  local found = read_code(type(data) == "table" and data[1] or json)
-  if found then return found end
-  return nil, errors.new {
-    kind = "not_found", status = response.status,
-    message = "code " .. code .. " does not exist: client.qr_codes:list returns those of the number",
-  }
+  return outcome.fetch(self.client, "get_qr_code", { parameters = { code = code } }, read_code,
+    "code " .. code .. " does not exist: client.qr_codes:list returns those of the number", "not_found")
 end
 
 --- Changes the text of a code: POST /message_qrdls.

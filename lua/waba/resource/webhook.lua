@@ -92,13 +92,6 @@ local ADDRESS = {
   headers = "table<string, string>", -- further headers of each webhook
 }
 
--- An error response with the status 404 means that no URL is set (on-premise.md, section 6.2).
-local function read_stored(json, response)
-  json = outcome.or_empty(json, response)
-  if json == nil then return nil, response end
-  return read_address(json)
-end
-
 local function check_address(options, known, what)
   options = option.complete(options, known, what, 3)
   if options.url == nil then error(what .. ": option url is required", 3) end
@@ -109,7 +102,7 @@ end
 ---@return waba.WebhookAddress|nil
 ---@return waba.Error? err
 function Webhook:get()
-  return read_stored(self.client:call "get_webhook")
+  return outcome.fetch(self.client, "get_webhook", nil, read_address)
 end
 
 --- Sets the phone number's webhook URL and its headers, which replace the stored URL and headers: POST
@@ -121,11 +114,11 @@ function Webhook:set(options)
   options = check_address(options, ADDRESS, "client.webhook:set")
   local body, err = encode_address(self.client, options)
   if not body then return nil, err end
-  local json, response = self.client:call("set_webhook", { json = body })
-  if json == nil then return nil, response end
-  local stored = read_address(json)
-  stored.url = stored.url or options.url
-  return stored
+  return outcome.fetch(self.client, "set_webhook", { json = body }, function(json)
+    local stored = read_address(json)
+    stored.url = stored.url or options.url
+    return stored
+  end)
 end
 
 --- Returns the account's webhook URL: GET /waba_webhook (Cloud hosting only). The gateway posts two kinds of webhooks
@@ -133,7 +126,7 @@ end
 ---@return waba.WebhookAddress|nil
 ---@return waba.Error? err
 function Webhook:account()
-  return read_stored(self.client:call "get_account_webhook")
+  return outcome.fetch(self.client, "get_account_webhook", nil, read_address)
 end
 
 --- The webhook URL of an account.
@@ -159,19 +152,22 @@ end
 ---@class waba.WebhookDestination : waba.WebhookAddress
 ---@field name string  unique among the destinations of the number
 
+local function read_destination(json)
+  local destination = read_address(json)
+  destination.name = values.some_text(values.dig(json, "name"))
+  return destination
+end
+
 --- Returns the further destinations of the phone number: GET /multi_webhook (Cloud hosting only).
 ---@return { enabled: boolean, destinations: waba.WebhookDestination[] }|nil
 ---@return waba.Error? err
 function Webhook:destinations()
-  local json, err = outcome.or_empty(self.client:call "get_destinations")
-  if json == nil then return nil, err end
-  local result = { enabled = values.dig(json, "enabled") == true, destinations = {} }
-  for i, item in ipairs(values.object(values.dig(json, "destinations"))) do
-    local destination = read_address(item)
-    destination.name = values.some_text(values.dig(item, "name"))
-    result.destinations[i] = destination
-  end
-  return result
+  return outcome.fetch(self.client, "get_destinations", nil, function(json)
+    return {
+      enabled = values.dig(json, "enabled") == true,
+      destinations = values.each(values.dig(json, "destinations"), read_destination),
+    }
+  end)
 end
 
 --- A further destination.

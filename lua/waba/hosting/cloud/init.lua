@@ -4,7 +4,6 @@ local cloud_errors = require "waba.hosting.cloud.errors"
 local endpoints = require "waba.hosting.cloud.endpoints"
 local messages = require "waba.hosting.cloud.messages"
 local sent = require "waba.hosting.sent"
-local values = require "waba.hosting.values"
 
 local cloud = {
   name = "cloud",
@@ -21,6 +20,7 @@ local cloud = {
   -- webhook URLs of Cloud hosting have no port, and no "_" in the host (cloud.md, section 4.1)
   webhook_url = { most_characters = 2048 },
   read_sent = sent.read,
+  number_field = "display_phone_number", -- in the response to GET /health_status (cloud.md, section 8.2)
 }
 
 --- Returns the body of the request that marks a message as read (cloud.md, section 2.20).
@@ -28,11 +28,6 @@ function cloud.encode_read(id, options)
   local body = { messaging_product = "whatsapp", status = "read", message_id = id }
   if options and options.typing then body.typing_indicator = { type = "text" } end
   return body
-end
-
---- Reads the phone number in the response to GET /health_status (cloud.md, section 8.2).
-function cloud.read_phone_number(json)
-  return type(json) == "table" and values.phone_digits(json.display_phone_number) or nil
 end
 
 return cloud

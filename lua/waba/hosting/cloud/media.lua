@@ -40,9 +40,6 @@ media.is_form = true
 --- phone number whose files Meta does not store.
 media.ttl_minutes = { 60, 43200 }
 
---- Returns the id in the response to POST /media.
-function media.read_id(json) return type(json) == "table" and json.id or nil end
-
 --- The host in the platform's URLs of files. The gateway serves each file at the path that the file has on this host.
 media.HOST = "lookaside.fbsbx.com"
 

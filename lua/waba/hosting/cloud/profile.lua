@@ -1,9 +1,8 @@
--- The profile on Cloud hosting: rules, requests and responses (cloud.md, section 8.3).
+-- The profile on Cloud hosting: rules and requests (cloud.md, section 8.3).
 
 local business_profile = require "waba.hosting.business_profile"
 local copy = require("waba.message.parts").copy
 local json_body = require "waba.hosting.json_body"
-local values = require "waba.hosting.values"
 
 local profile = {}
 
@@ -19,28 +18,14 @@ profile.business = business_profile { is = "string", inferred = { one_of = {
   "PHYSICAL_GAMBLING", "OTC_DRUGS",
 } } }
 
--- The platform documents two places for the profile's fields: `data[1]` and `data[1].business_profile`.
-local function fields_of(json)
-  local first = values.dig(json, "data", 1)
-  return values.object(values.dig(first, "business_profile") or first)
-end
-
-function profile.read_about(json) return values.some_text(fields_of(json).about) or "" end
-
 --- Returns a body that the rule `profile.about` checks.
 function profile.encode_about(about) return { messaging_product = "whatsapp", about = about } end
-
-profile.find_business = fields_of
 
 --- Returns a call that sends only the changed fields. The gateway keeps the other fields.
 function profile.encode_business(fields)
   local body = copy(fields)
   body.messaging_product = "whatsapp"
   return json_body(body, { "websites" })
-end
-
-function profile.read_photo_link(json)
-  return values.some_text(fields_of(json).profile_picture_url)
 end
 
 --- Returns the body that sets the photo. `handle` identifies a resumable upload.

@@ -6,26 +6,35 @@ local sent = require "waba.hosting.sent"
 local endpoints = {
   send = { method = "POST", path = "/v1/messages", class = "messages", summary = sent.summary },
   mark_read = { method = "PUT", path = "/v1/messages/{id}", idempotent = true },
-  check_contacts = { method = "POST", path = "/v1/contacts", idempotent = true },
+  check_contacts = { method = "POST", path = "/v1/contacts", idempotent = true, result = "contacts" },
   block_contact = { method = "POST", path = "/v1/contacts/{number}/block", idempotent = true },
-  get_identity = { method = "GET", path = "/v1/contacts/{wa_id}/identity" },
+  get_identity = { method = "GET", path = "/v1/contacts/{wa_id}/identity", result = "contacts" },
   acknowledge_identity = { method = "PUT", path = "/v1/contacts/{wa_id}/identity", idempotent = true },
-  upload_media = { method = "POST", path = "/v1/media" },
+  upload_media = { method = "POST", path = "/v1/media", result = "media.1.id" },
   download_media = { method = "GET", path = "/v1/media/{id}", binary = true },
   delete_media = { method = "DELETE", path = "/v1/media/{id}", idempotent = true },
-  get_webhook = { method = "GET", path = "/v1/configs/webhook" },
+  -- the status 404 means that no URL is set (on-premise.md, section 6.2)
+  get_webhook = { method = "GET", path = "/v1/configs/webhook", may_be_unset = true },
   set_webhook = { method = "POST", path = "/v1/configs/webhook", idempotent = true },
   phone_number = { method = "GET", path = "/v1/configs/phone_number" },
   health = { method = "GET", path = "/v1/health" },
   list_templates = { method = "GET", path = "/v1/configs/templates" },
   create_template = { method = "POST", path = "/v1/configs/templates" },
   delete_template = { method = "DELETE", path = "/v1/configs/templates/{name}", idempotent = true },
-  get_about = { method = "GET", path = "/v1/settings/profile/about" },
+  get_about = {
+    method = "GET", path = "/v1/settings/profile/about", result = "settings.profile.about.text", may_be_unset = true,
+  },
   set_about = { method = "PATCH", path = "/v1/settings/profile/about", idempotent = true },
   get_photo = { method = "GET", path = "/v1/settings/profile/photo", binary = true },
-  get_photo_link = { method = "GET", path = "/v1/settings/profile/photo", query = { format = "link" } },
+  get_photo_link = {
+    method = "GET", path = "/v1/settings/profile/photo", query = { format = "link" },
+    result = "settings.profile.photo.link",
+  },
   set_photo = { method = "POST", path = "/v1/settings/profile/photo", idempotent = true },
-  get_business = { method = "GET", path = "/v1/settings/business/profile" },
+  get_business = {
+    method = "GET", path = "/v1/settings/business/profile", may_be_unset = true,
+    result = "settings.business.profile.1 settings.business.profile",
+  },
   set_business = { method = "POST", path = "/v1/settings/business/profile", idempotent = true },
 }
 

@@ -5,7 +5,6 @@ local on_premise_errors = require "waba.hosting.on_premise.errors"
 local endpoints = require "waba.hosting.on_premise.endpoints"
 local messages = require "waba.hosting.on_premise.messages"
 local sent = require "waba.hosting.sent"
-local values = require "waba.hosting.values"
 
 local on_premise = {
   name = "on_premise",
@@ -18,6 +17,7 @@ local on_premise = {
   encode_message = messages.encode,
   unknown_contact = 1006, -- the code of an error of kind "recipient" if the phone number was never checked
   read_sent = sent.read,
+  number_field = "phone_number", -- in the response to GET /v1/configs/phone_number (on-premise.md, section 7.1)
 }
 
 -- 360dialog keeps these paths and all paths below them closed: the gateway responds with 403 (on-premise.md, section
@@ -63,11 +63,6 @@ function on_premise.encode_read(id, options)
     return nil, errors.invalid("typing", "typing exists on Cloud hosting only")
   end
   return { status = "read" }, { id = id }
-end
-
---- Reads the response to GET /v1/configs/phone_number (on-premise.md, section 7.1).
-function on_premise.read_phone_number(json)
-  return type(json) == "table" and values.phone_digits(json.phone_number) or nil
 end
 
 return on_premise

@@ -18,10 +18,4 @@ media.photo = { most = 5 * MB, types = { "image/jpeg", "image/png" } }
 --- The largest request to the gateway, and the largest file from a customer, in bytes.
 media.largest_upload, media.largest_download = 64 * MB, 100 * MB
 
---- Returns the id in the response to POST /v1/media (on-premise.md, section 5.1).
-function media.read_id(json)
-  local first = type(json) == "table" and type(json.media) == "table" and json.media[1]
-  return type(first) == "table" and first.id or nil
-end
-
 return media

@@ -62,12 +62,12 @@ end
 
 function by_url.info(resource, id, timeout)
   return guarded(resource, function()
-    local json, response = resource.client:call("get_media", { parameters = { id = id }, timeout = timeout })
-    if json == nil then return nil, response end
-    local info = resource.rules.read_info(json, id)
-    if not info then return nil, outcome.incomplete(response, "file", 'an object with "url"') end
-    info.sha256 = info.sha256 and digest.read(info.sha256) or nil -- nil if the platform has sent an invalid digest
-    return info
+    return outcome.fetch(resource.client, "get_media", { parameters = { id = id }, timeout = timeout }, function(json)
+      local info = resource.rules.read_info(json, id)
+      -- an invalid digest of the platform becomes nil
+      if info and info.sha256 then info.sha256 = digest.read(info.sha256) end
+      return info
+    end, 'the response has no file: expected an object with "url"')
   end)
 end
 

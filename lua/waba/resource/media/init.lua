@@ -44,6 +44,11 @@ local UPLOAD_OPTIONS = {
 ---@class waba.Media
 ---@field id string
 
+local function read_uploaded(id)
+  id = values.some_text(id)
+  return id and { id = id }
+end
+
 local function check_kind(self, kind)
   local kinds = self.rules.kinds
   if kind == nil or kinds[kind] then return end
@@ -94,11 +99,9 @@ function Media:upload(options)
   end)
   if not source then return nil, failure end
   if self.rules.is_form then wrap_in_form(source, options) end
-  local json, response = upload.send(self.client, "upload_media", source, options)
-  if json == nil then return nil, response end
-  local id = self.rules.read_id(json)
-  if type(id) == "string" and id ~= "" or type(id) == "number" then return { id = values.some_text(id) } end
-  return nil, outcome.incomplete(response, "id of the file", "a string or a number", true)
+  return outcome.read(self.client.hosting.endpoints.upload_media, read_uploaded,
+    "the response has no id of the file: expected a string or a number", nil,
+    upload.send(self.client, "upload_media", source, options))
 end
 
 --- Uploads a file and returns a handle, for the example in a template's header or the profile's photo: POST /uploads,

@@ -8,6 +8,7 @@ local file_pieces = require "waba.resource.media.file_pieces"
 local outcome = require "waba.resource.outcome"
 local track_progress = require "waba.resource.media.progress"
 local upload = require "waba.resource.media.upload"
+local values = require "waba.hosting.values"
 
 local resumable = {}
 
@@ -29,8 +30,7 @@ resumable.OPTIONS = {
 local MOST_RESUMES = 3 -- retries of one upload after temporary failures
 
 -- Returns the session as a path with a query, `upload:…`; nil if the id is invalid.
-local function session_of(json)
-  local id = type(json) == "table" and json.id
+local function session_of(id)
   if type(id) ~= "string" or id == "" then return nil end
   if id:sub(1, 7) ~= "upload:" then id = "upload:" .. id end
   return id:find("^[%w%-._~:?@!$&'()*+,;=%%]+$") and id or nil
@@ -38,21 +38,17 @@ end
 
 local function open_session(client, source, options, timeout)
   local filename = options.filename or options.file and options.file:match("[^/\\]*$") or "file"
-  local json, response = client:call("open_upload", {
+  return outcome.fetch(client, "open_upload", {
     query = { file_name = filename, file_length = source.size, file_type = source.type }, body = "", timeout = timeout,
-  })
-  if json == nil then return nil, response end
-  local session = session_of(json)
-  if session then return session end
-  return nil, outcome.incomplete(response, "upload session", 'a path in its field "id"')
+  }, session_of, 'the response has no upload session: expected a path in its field "id"')
 end
 
 local function read_offset(client, session, size, timeout)
-  local json, response = client:call("upload_state", { parameters = { id = session }, timeout = timeout })
-  if json == nil then return nil, response end
-  local offset = type(json) == "table" and tonumber(json.file_offset)
-  if offset and offset % 1 == 0 and offset >= 0 and offset <= size then return offset end
-  return nil, outcome.incomplete(response, "valid file_offset", ("0 to %.0f"):format(size))
+  local call = { parameters = { id = session }, timeout = timeout }
+  return outcome.fetch(client, "upload_state", call, function(offset)
+    offset = values.number(offset)
+    return offset and offset % 1 == 0 and offset >= 0 and offset <= size and offset or nil
+  end, ("the response has no valid file_offset: expected 0 to %.0f"):format(size))
 end
 
 local function rest_of(source, offset)
@@ -114,12 +110,16 @@ local function send_in_new_session(client, source, options, report, deadline)
   return complete(client, session, source, report, 0, deadline)
 end
 
+local function read_handle(handle)
+  return type(handle) == "string" and handle ~= "" and handle or nil
+end
+
 local function send(client, source, options)
   local deadline = core.clock() + (options.timeout or client.timeout * download.PATIENCE)
   local report, finish = track_progress(options.progress)
   local json, response, is_whole
   if options.upload then
-    local session = session_of { id = options.upload }
+    local session = session_of(options.upload)
     if not session then
       return nil, errors.invalid("upload", "upload is not an upload session: expected `err.upload`, where err is the "
         .. "error that an earlier call of this function has returned")
@@ -135,11 +135,9 @@ local function send(client, source, options)
       message = "the response to the upload was lost twice, so its result is unknown: upload the file again",
     }
   end
-  if json == nil then return nil, response end
-  finish(source.size)
-  local handle = type(json) == "table" and json.h
-  if type(handle) == "string" and handle ~= "" then return handle end
-  return nil, outcome.incomplete(response, "handle of the file", 'a text in its field "h"', true)
+  if json ~= nil then finish(source.size) end
+  return outcome.read(client.hosting.endpoints.send_upload, read_handle,
+    'the response has no handle of the file: expected a text in its field "h"', nil, json, response)
 end
 
 function resumable.send(client, source, options)

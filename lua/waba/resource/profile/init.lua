@@ -23,9 +23,7 @@ end
 ---@return string|nil text  "" if there is no text
 ---@return waba.Error? err
 function Profile:about()
-  local json, err = outcome.or_empty(self.client:call "get_about")
-  if json == nil then return nil, err end
-  return self.forms.read_about(json)
+  return outcome.fetch(self.client, "get_about", nil, function(text) return values.some_text(text) or "" end)
 end
 
 --- Sets the about text: PATCH /v1/settings/profile/about; POST /whatsapp_business_profile.
@@ -54,14 +52,10 @@ local BUSINESS = {
 }
 
 local function read_fields(stored)
-  local result = {}
-  if type(stored) ~= "table" then return result end
+  stored = values.object(stored)
+  local result, websites = {}, values.each(stored.websites, values.some_text)
   for _, name in ipairs { "address", "description", "email", "vertical" } do
     result[name] = values.some_text(stored[name])
-  end
-  local websites = {}
-  for _, url in ipairs(values.object(stored.websites)) do
-    websites[#websites + 1] = values.some_text(url)
   end
   if #websites > 0 then result.websites = websites end
   return result
@@ -71,9 +65,7 @@ end
 ---@return waba.BusinessProfile|nil
 ---@return waba.Error? err
 function Profile:business()
-  local json, err = outcome.or_empty(self.client:call "get_business")
-  if json == nil then return nil, err end
-  return read_fields(self.forms.find_business(json))
+  return outcome.fetch(self.client, "get_business", nil, read_fields)
 end
 
 local EMAIL = "^[^%s@<>,;\"]+@[^%s@<>,;\".]+%.[^%s@<>,;\"]*[^%s@<>,;\".]$"

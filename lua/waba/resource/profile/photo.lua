@@ -12,6 +12,7 @@ local new_file = require "waba.resource.media.new_file"
 local media_rules = require "waba.resource.media.rules"
 local resumable = require "waba.resource.media.resumable"
 local upload = require "waba.resource.media.upload"
+local values = require "waba.hosting.values"
 
 local photo = {}
 
@@ -34,16 +35,10 @@ local SET_OPTIONS = {
   timeout = "number", -- seconds; default: ten times the client's `timeout`
 }
 
-local function no_photo(response)
-  return errors.new { kind = "not_found", status = response.status, message = "the phone number has no profile photo" }
-end
+local ABSENT = "the phone number has no profile photo"
 
 local function find_link(self)
-  local json, response = self.client:call "get_photo_link"
-  if json == nil then return nil, response end
-  local link = self.forms.read_photo_link(json)
-  if link then return link end
-  return nil, no_photo(response)
+  return outcome.fetch(self.client, "get_photo_link", nil, values.some_text, ABSENT, "not_found")
 end
 
 -- The endpoint of a request to the photo's URL. `path` is only the text that `on_event` gets instead of the URL.
@@ -111,7 +106,9 @@ function photo:get(options)
   if not response then return nil, failure end
   local media_type = response.headers["content-type"] or ""
   local bytes, found = decode_photo(response.body)
-  if not found and (bytes == "" or media_type:find "json") then return nil, no_photo(response) end
+  if not found and (bytes == "" or media_type:find "json") then
+    return nil, errors.new { kind = "not_found", status = response.status, message = ABSENT }
+  end
   local sha256 = digest.of(bytes, download.pause_of(self.client))
   local result = { type = found or media_type, size = #bytes, sha256 = sha256 }
   if destination == "sink" then

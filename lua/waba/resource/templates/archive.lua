@@ -28,12 +28,10 @@ end
 -- response of some gateways, { succeeded = { id, … }, failed = { id, … } }. `done` is the name of the list of
 -- successful ids in the platform's response, here "archived_templates".
 local function read(json, done)
-  local result = { succeeded = {}, failed = {} }
   local succeeded = values.dig(json, done) or values.dig(json, "succeeded")
-  for _, item in ipairs(values.object(succeeded)) do
-    result.succeeded[#result.succeeded + 1] = values.some_text(values.dig(item, "id") or item)
-  end
   local failed = values.dig(json, "failed_templates") or values.dig(json, "failed")
+  local result = { failed = {} }
+  result.succeeded = values.each(succeeded, function(item) return values.some_text(values.dig(item, "id") or item) end)
   for key, value in pairs(values.object(failed)) do
     local id, reason = key, value
     if type(key) == "number" then id, reason = values.dig(value, "id") or value, value end
@@ -46,9 +44,7 @@ end
 local function move(self, endpoint, ids, what, done)
   local list, err = read_ids(ids, what, 4)
   if not list then return nil, err end
-  local json, response = self.client:call(endpoint, { json = { hsm_ids = list } })
-  if json == nil then return nil, response end
-  return read(json, done)
+  return outcome.fetch(self.client, endpoint, { json = { hsm_ids = list } }, function(json) return read(json, done) end)
 end
 
 --- Archives templates: POST /message_templates/archive. Only approved and rejected templates can be archived.

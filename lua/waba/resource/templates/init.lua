@@ -81,11 +81,9 @@ local function encode_query(self, options, what)
 end
 
 local function fetch(self, query)
-  local json, response = self.client:call("list_templates", { query = query })
-  if json == nil then return nil, response end
-  local page = self.forms.read_page(json, query)
-  if page then return page end
-  return nil, outcome.incomplete(response, "templates", "a list of them")
+  return outcome.fetch(self.client, "list_templates", { query = query }, function(json)
+    return self.forms.read_page(json, query)
+  end, "the response has no templates: expected a list of them")
 end
 
 local comparable = definitions.comparable
@@ -143,6 +141,8 @@ function Templates:each(options)
   end)
 end
 
+local NO_TEMPLATE = "the response has no template: expected its id or name"
+
 --- Returns one template: GET /message_templates/{id} (Cloud hosting only).
 ---@param id string|integer
 ---@param options? waba.TemplateFieldsOptions
@@ -154,11 +154,8 @@ function Templates:get(id, options)
   if not digits then return nil, err end
   local fields = options.fields
   if type(fields) == "table" then fields = table.concat(fields, ",") end
-  local json, response = self.client:call("get_template", { parameters = { id = digits }, query = { fields = fields } })
-  if json == nil then return nil, response end
-  local template = self.forms.read(json)
-  if template then return template end
-  return nil, outcome.incomplete(response, "template", "its id or name")
+  local call = { parameters = { id = digits }, query = { fields = fields } }
+  return outcome.fetch(self.client, "get_template", call, self.forms.read, NO_TEMPLATE)
 end
 
 --- The changes of a template.
@@ -209,11 +206,9 @@ function Templates:create(options)
   local body = self.forms.encode(options)
   local valid, failure = self.forms.check(client, body)
   if not valid then return nil, failure end
-  local json, response = client:call("create_template", { json = body })
-  if json == nil then return nil, response end
-  local created = self.forms.read_created(json, body)
-  if created then return created end
-  return nil, outcome.incomplete(response, "template", "its id or name", true)
+  return outcome.fetch(client, "create_template", { json = body }, function(json)
+    return self.forms.read_created(json, body)
+  end, NO_TEMPLATE)
 end
 
 --- Changes a template and submits it again: POST /message_templates/{id} (Cloud hosting only). Only an approved,

@@ -106,14 +106,12 @@ function library:compare(id, other, options)
   if not second then return nil, err end
   local now = os.time()
   local start = ("%.0f"):format(now - days * 86400)
-  local json, response = self.client:call("compare_templates", {
+  return outcome.fetch(self.client, "compare_templates", {
     parameters = { id = first },
     query = { template_ids = core.encode { second }, start = start, ["end"] = ("%.0f"):format(now) },
-  })
-  if json == nil then return nil, response end
-  local data = values.dig(json, "data")
-  if type(data) ~= "table" then return nil, outcome.incomplete(response, "metrics", 'a list in its field "data"') end
-  return values.without_null(data)
+  }, function(data)
+    return type(data) == "table" and values.without_null(data) or nil
+  end, 'the response has no metrics: expected a list in its field "data"')
 end
 
 return library
