@@ -9,6 +9,8 @@ local port, gateway_port, every = tonumber(arg[1]), tonumber(arg[2]), tonumber(a
 local POINTS = {
   "before the head", "in the head", "after the head", "in the body", "before the response", "in the response",
 }
+-- The seconds until a response: the platform needs 0.05 s and more for a message.
+local LATENCY = 0.05
 local requests, cuts = 0, 0
 local loop = cqueues.new()
 
@@ -66,6 +68,7 @@ local function pass(client, gateway)
     write(client, part(head .. body))
     return false
   end
+  cqueues.sleep(LATENCY)
   return write(client, head .. body)
 end
 
