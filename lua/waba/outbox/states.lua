@@ -132,7 +132,10 @@ function Outbox:cancel(id)
   if not entry then return nil, in_flight(id) end
   row.records = self:final_records(entry, entries.state(entry, "cancelled"))
   local count, refusal = self.store:drop { row }
-  if count == 0 then return nil, in_flight(id) end
+  if count == 0 then -- the entry was taken; or it was removed, and the reply of the store was lost
+    local present = self:read("state:" .. id)
+    if not present or present.state ~= "cancelled" then return nil, in_flight(id) end
+  end
   return count and true, refusal
 end
 

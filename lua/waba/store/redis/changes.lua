@@ -84,10 +84,12 @@ for number = 1, tonumber(ARGV[1]) do
   local what, token, queue, attempt, id, name, seconds, reason, mark = unpack(ARGV, position, position + 8)
   local member = token .. " " .. queue
   if what == "extend" then
-    reply[number] = call("ZSCORE", key "held", member) and 1 or 0
+    -- the script runs again after a lost reply, and then the lease has the new mark; ZREM is before ZADD, because the
+    -- first write of a script must not need memory
+    local lease = string.match(token, "^[^!]*")
+    reply[number] = call("ZREM", key "held", lease .. " " .. queue, lease .. "! " .. queue)
     if reply[number] == 1 then
-      call("ZREM", key "held", member) -- before ZADD, because the first write of a script must not need memory
-      call("ZADD", key "held", whole(now + seconds * 1e6), string.gsub(token, "!$", "") .. mark .. " " .. queue)
+      call("ZADD", key "held", whole(now + seconds * 1e6), lease .. mark .. " " .. queue)
     end
   else
     reply[number] = call("ZREM", key "held", member)

@@ -50,12 +50,13 @@ end
 -- Stores entries and records. Returns a list with the number of stored entries, and with the index and the recorded
 -- value of each entry whose key is already recorded. If `same` prevents the storing, the list has only the negated
 -- index of the entry with a different value. Because the script runs again after a lost reply, it skips an entry whose
--- `id` is stored. Arguments: the milliseconds for keys, the milliseconds for references between names, the number of
--- lanes, the lanes, and the number of entries. Arguments of each entry: `key`, `value`, `same`, `lane`, "bulk" or "",
--- `at` in microseconds or "", `id`, the number of names, the names, and the body. The last arguments are the records.
+-- `id` is stored, or that is finished: then an outbox has written its record. Arguments: the milliseconds for keys, the
+-- milliseconds for references between names, whether the script runs again ("again" or ""), the number of lanes, the
+-- lanes, and the number of entries. Arguments of each entry: `key`, `value`, `same`, `lane`, "bulk" or "", `at` in
+-- microseconds or "", `id`, the number of names, the names, and the body. The last arguments are the records.
 local PUT = script.HEAD .. script.APPEND .. conversations.NAMES .. records.WRITE .. [[
-local remember, remember_names, lanes, position = ARGV[1], ARGV[2], {}, 4 + ARGV[3]
-for index = 4, position - 1 do lanes[index - 3] = ARGV[index] end
+local remember, remember_names, is_repeated, lanes, position = ARGV[1], ARGV[2], ARGV[3] ~= "", {}, 5 + ARGV[4]
+for index = 5, position - 1 do lanes[index - 4] = ARGV[index] end
 local count, stored, stored_before, reply = tonumber(ARGV[position]), 0, 0, { 0 }
 local store = name_store(remember_names, lanes)
 position = position + 1
@@ -71,7 +72,9 @@ for number = 1, count do
   local identity, value, _, lane, bulk, at, name, many = unpack(ARGV, position, position + 7)
   local names, id, body = {}, whole(now + number - 1), position + 8 + many
   bulk = bulk ~= "" and "bulk:" or ""
-  if name ~= "" and call("HEXISTS", key "ids", name) == 1 then
+  local is_known = name ~= "" and (call("HEXISTS", key "ids", name) == 1
+    or is_repeated and call("EXISTS", key("record:state:" .. name)) == 1)
+  if is_known then
     stored = stored + 1
     stored_before = stored_before + 1
   elseif identity == "" or call("SET", key("seen:" .. identity), value, "NX", "PX", remember) then
@@ -98,7 +101,7 @@ return reply
 ]]
 
 local function put_words(self, entries, more_records)
-  local list = script.words_of(self, script.milliseconds(self.remember), script.milliseconds(names.REMEMBER))
+  local list = script.words_of(self, script.milliseconds(self.remember), script.milliseconds(names.REMEMBER), "")
   script.add_lanes(self, list)
   list[#list + 1] = tostring(#entries)
   for _, entry in ipairs(entries) do
@@ -118,7 +121,9 @@ end
 function conversations:put(entries, list, taking)
   local ok, err = script.look(self)
   if not ok then return nil, err end
-  local calls = { { PUT, put_words(self, entries, list) } }
+  local words = put_words(self, entries, list)
+  local calls = { { PUT, words } }
+  function calls.repeated() words[7] = "again" end
   local read_taken = taking and leases.add_taking(self, calls, taking.n, taking.seconds, taking.changes)
   local replies, failure = script.run_all(self, calls)
   if not replies then return nil, failure end
