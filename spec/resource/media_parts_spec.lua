@@ -5,6 +5,7 @@ local digest = require "waba.resource.media.digest"
 local file_pieces = require "waba.resource.media.file_pieces"
 local form = require "waba.resource.media.form"
 local mime = require "waba.resource.media.mime"
+local errors = require "waba.errors"
 local new_file = require "waba.resource.media.new_file"
 local process = require "spec.support.process"
 
@@ -118,12 +119,23 @@ describe("a new file", function()
     assert.is_true(new_file.write(folder:file "a", "hello"))
     assert.is_true(new_file.write(folder:file "a", ""))
     assert.same({ "a", "" }, { folder:names(), folder:read "a" })
-    local temporary = assert(new_file.create(folder:file "b"))
-    assert.matches("/b%.%x%x%x%x%x%x%x%x%.part$", temporary)
-    assert.equal("a", folder:names())
-    folder:write(temporary:match "[^/]*$", "x")
-    new_file.discard(temporary)
-    assert.equal("a", folder:names())
+    for _, fails in ipairs { "with an error", "with a text", "with a raised error" } do
+      local fine, result, err = pcall(new_file.create, folder:file "b", function(temporary)
+        assert.matches("/b%.%x%x%x%x%x%x%x%x%.part$", temporary)
+        assert.equal("a", folder:names())
+        folder:write(temporary:match "[^/]*$", "x")
+        if fails == "with a raised error" then error("stop", 0) end
+        return nil, fails == "with an error" and errors.new { kind = "media", message = "stop" } or "stop"
+      end)
+      assert.equal(fails ~= "with a raised error", fine)
+      assert.matches("stop", tostring(err or result))
+      assert.equal("a", folder:names())
+    end
+    assert.equal(5, new_file.create(folder:file "a", function(temporary)
+      folder:write(temporary:match "[^/]*$", "x")
+      return 5
+    end))
+    assert.same({ "a", "x" }, { folder:names(), folder:read "a" })
     process.run("mkdir " .. folder:file "d" .. " && touch " .. folder:file "d/e")
     for _, path in ipairs { folder:file "d", folder:file "missing/f" } do
       local ok, err = new_file.write(path, "x")

@@ -1,6 +1,6 @@
 -- When the function of the option `progress` is called: for each new number of bytes, and at the end.
 
-local track_progress = require "waba.resource.media.progress"
+local track_progress = require("waba.resource.media.download").track_progress
 
 describe("a progress function", function()
   it("is called for each new number of bytes, and at the end unless that was the last one", function()

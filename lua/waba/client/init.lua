@@ -71,6 +71,7 @@ function Client:__index(name)
   if method ~= nil then return method end
   if not RESOURCES[name] then return nil end
   local class = runtime.require("waba.resource." .. name)
+  class.__index, class.__name = class, "waba.Client." .. name
   guard(class, "client." .. name, "client")
   local resource = setmetatable({ client = self }, class)
   if class.__init then resource:__init() end

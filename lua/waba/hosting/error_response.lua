@@ -49,6 +49,15 @@ function error_response.from_row(fields, row, known, status, forms)
   return errors.new(fields)
 end
 
+--- Reads the field `errors` of a response: a list of errors, or a single error. The error object of the first error has
+--- the list, if there are several.
+function error_response.from_list(list, status, from_row)
+  if type(list) ~= "table" or next(list) == nil then return nil end
+  local err = from_row(list[1] or list, status)
+  if #list > 1 then err.errors = list end
+  return err
+end
+
 -- Patterns search at most this number of bytes, because the time of a search can grow with the square of the number.
 local MOST = 2000
 
@@ -63,8 +72,7 @@ end
 -- `meta.details` is a text or a list of texts.
 local function details_of(meta)
   if type(meta.details) ~= "table" then return text(meta.details) end
-  local parts = {}
-  for _, detail in ipairs(meta.details) do parts[#parts + 1] = text(detail) end
+  local parts = values.each(meta.details, text)
   return #parts > 0 and table.concat(parts, "; ") or nil
 end
 

@@ -3,7 +3,7 @@
 local core = require "waba.core"
 local values = require "waba.hosting.values"
 
-local text, type = values.some_text, type
+local text, object, dig, type = values.some_text, values.object, values.dig, type
 
 local sent = {}
 
@@ -45,13 +45,11 @@ function sent.read(json, to)
     if not json.input then json.input = to end
     return json
   end
-  local message = type(json.messages) == "table" and json.messages[1]
-  local id = type(message) == "table" and message.id
-  if id == "" or type(id) ~= "string" and type(id) ~= "number" then return nil end
-  local contact = type(json.contacts) == "table" and json.contacts[1]
-  if type(contact) ~= "table" then contact = {} end
+  local message, contact = object(dig(json, "messages.1")), object(dig(json, "contacts.1"))
+  local id = text(message.id)
+  if not id then return nil end
   return {
-    id = values.text(id), wa_id = text(contact.wa_id), input = text(contact.input) or to,
+    id = id, wa_id = text(contact.wa_id), input = text(contact.input) or to,
     user_id = text(contact.user_id), status = text(message.message_status), group_id = text(message.group_id),
   }
 end

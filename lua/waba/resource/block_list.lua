@@ -13,8 +13,6 @@ local recipient = require "waba.recipient"
 ---@field each fun(self: waba.BlockListResource, options: waba.EachOptions?): (fun(): waba.BlockedUser|false|nil, waba.Error?)  Iterates
 ---                       over all users, page after page. Reports an error as client.templates:each does
 local BlockList = {}
-BlockList.__index = BlockList
-BlockList.__name = "waba.BlockListResource"
 
 local MOST = 1000 -- users in one call
 

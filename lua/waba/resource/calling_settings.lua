@@ -6,8 +6,6 @@ local values = require "waba.hosting.values"
 
 ---@class waba.CallingSettingsResource
 local CallingSettings = {}
-CallingSettings.__index = CallingSettings
-CallingSettings.__name = "waba.CallingSettingsResource"
 
 --- The settings, in the platform's form. A field that the gateway omits is nil.
 ---@options waba.CallingSettings

@@ -7,8 +7,6 @@ local values = require "waba.hosting.values"
 
 ---@class waba.CommerceSettingsResource
 local CommerceSettings = {}
-CommerceSettings.__index = CommerceSettings
-CommerceSettings.__name = "waba.CommerceSettingsResource"
 
 --- The settings. The gateway returns no value (nil) for a setting that was never set.
 ---@options waba.CommerceSettings

@@ -10,8 +10,6 @@ local validate = require("waba.schema").validate
 
 ---@class waba.ContactsResource
 local Contacts = {}
-Contacts.__index = Contacts
-Contacts.__name = "waba.ContactsResource"
 
 -- The body of the request that blocks a contact (on-premise.md, section 4.2).
 local BLOCK = { is = "object", fields = { reason = { is = "string", characters = { 0, 60 } } } }

@@ -9,8 +9,6 @@ local values = require "waba.hosting.values"
 
 ---@class waba.AutomationResource
 local Automation = {}
-Automation.__index = Automation
-Automation.__name = "waba.AutomationResource"
 
 local function text(most, required)
   return { is = "string", required = required, characters = { 1, most }, format = "no_emoji" }

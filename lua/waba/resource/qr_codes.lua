@@ -12,8 +12,6 @@ local validate = require("waba.schema").validate
 ---@field each fun(self: waba.QrCodesResource, options: waba.EachOptions?): (fun(): waba.QrCode|false|nil, waba.Error?)  iterates
 ---                       over all codes, page after page; reports an error as client.templates:each does
 local QrCodes = {}
-QrCodes.__index = QrCodes
-QrCodes.__name = "waba.QrCodesResource"
 
 ---@type waba.Rule
 local RULE = {

@@ -11,8 +11,6 @@ local option = require "waba.option"
 
 ---@class waba.WebhookResource
 local Webhook = {}
-Webhook.__index = Webhook
-Webhook.__name = "waba.WebhookResource"
 
 --- A webhook URL that is stored at the gateway.
 ---@class waba.WebhookAddress

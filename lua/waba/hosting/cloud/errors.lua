@@ -91,18 +91,11 @@ local function from_graph(json, status)
   return err
 end
 
-local function from_list(json, status)
-  local list = json.errors
-  if type(list) ~= "table" or type(list[1]) ~= "table" then return nil end
-  local err = cloud_errors.from_row(list[1], status)
-  if #list > 1 then err.errors = list end
-  return err
-end
-
 --- Reads the error of a response. A 2xx response has an error only if it has the field `error`. The field `errors` of a
 --- 2xx response is about a part of the request, and lua/waba/resource reads this field.
 cloud_errors.from_response = error_response.reader(FORMS, function(json, status, is_success)
-  return from_graph(json, status) or not is_success and from_list(json, status) or nil
+  return from_graph(json, status)
+    or not is_success and error_response.from_list(json.errors, status, cloud_errors.from_row) or nil
 end)
 
 return cloud_errors

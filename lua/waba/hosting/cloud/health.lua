@@ -12,21 +12,18 @@ local RANK = { AVAILABLE = 1, LIMITED = 2, BLOCKED = 3 }
 
 -- The errors of an entity have other field names than the errors of a response.
 local function read_errors(list)
-  if type(list) ~= "table" or #list == 0 then return nil end
-  local found = {}
-  for i, row in ipairs(list) do
+  local found = values.each(list, function(row)
     if type(row) ~= "table" then row = { title = row } end
-    found[i] = cloud_errors.from_row {
+    return cloud_errors.from_row {
       code = row.error_code or row.code, title = row.error_description or row.title, details = row.possible_solution,
     }
-  end
-  return found
+  end)
+  return found[1] and found
 end
 
 local function read_notes(list)
-  local notes = {}
-  for _, note in ipairs(values.object(list)) do notes[#notes + 1] = text(note) end
-  return #notes > 0 and notes or nil
+  local notes = values.each(list, text)
+  return notes[1] and notes
 end
 
 local function read_entity(raw)

@@ -119,8 +119,7 @@ end
 --- Reads the response to GET /message_templates, one page of the list.
 function templates.read_page(json)
   if type(json) ~= "table" or type(json.data) ~= "table" then return nil end
-  local page = { templates = {}, count = #json.data }
-  for _, item in ipairs(json.data) do page.templates[#page.templates + 1] = templates.read(item) end
+  local page = { templates = values.each(json.data, templates.read), count = #json.data }
   page.after, page.before = values.cursors(json)
   return page
 end

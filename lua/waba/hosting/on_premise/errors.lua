@@ -53,17 +53,9 @@ function on_premise_errors.from_row(row, status)
   }, row, code and rows[code], status, FORMS)
 end
 
---- Reads the error of a response. The field `errors` is a list, or a single error. A 2xx response without the field
---- `errors` has no error.
+--- Reads the error of a response. A 2xx response without the field `errors` has no error.
 on_premise_errors.from_response = error_response.reader(FORMS, function(json, status)
-  local list = json.errors
-  if type(list) ~= "table" then return nil end
-  local first = list[1]
-  if not first and next(list) ~= nil then first = list end
-  if not first then return nil end
-  local err = on_premise_errors.from_row(first, status)
-  if #list > 1 then err.errors = list end
-  return err
+  return error_response.from_list(json.errors, status, on_premise_errors.from_row)
 end)
 
 return on_premise_errors

@@ -1,6 +1,7 @@
 -- Reads the health of the phone number's WhatsApp client on On-Premise hosting (on-premise.md, section 7.2).
 
 local on_premise_errors = require "waba.hosting.on_premise.errors"
+local values = require "waba.hosting.values"
 
 local HEALTHY_ALONE = { connected = true, connecting = true }
 
@@ -29,15 +30,10 @@ local HEALTHY_ALONE = { connected = true, connecting = true }
 ---@field cached boolean        true: the client has returned the stored response to an earlier request
 
 local function read_node(name, value)
-  local node = { name = name }
-  if type(value) ~= "table" then return node end
-  node.status = type(value.gateway_status) == "string" and value.gateway_status or nil
-  node.role = type(value.role) == "string" and value.role or nil
-  if type(value.errors) == "table" and #value.errors > 0 then
-    node.errors = {}
-    for i, row in ipairs(value.errors) do node.errors[i] = on_premise_errors.from_row(row) end
-  end
-  return node
+  value = values.object(value)
+  local found = values.each(value.errors, on_premise_errors.from_row)
+  local status, role = values.text(value.gateway_status), values.text(value.role)
+  return { name = name, status = status, role = role, errors = found[1] and found }
 end
 
 --- Reads the response to GET /v1/health: the status of a single container, or one entry for each container. Returns the

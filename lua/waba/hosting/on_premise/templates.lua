@@ -93,9 +93,9 @@ end
 function templates.read_page(json, query)
   if type(json) ~= "table" or type(json.waba_templates) ~= "table" then return nil end
   local page = {
-    templates = {}, limit = tonumber(json.limit), offset = tonumber(json.offset) or query.offset or 0,
+    templates = values.each(json.waba_templates, templates.read), limit = tonumber(json.limit),
+    offset = tonumber(json.offset) or query.offset or 0,
   }
-  for _, item in ipairs(json.waba_templates) do page.templates[#page.templates + 1] = templates.read(item) end
   page.count = tonumber(json.count) or #json.waba_templates
   page.total = tonumber(json.total) or page.offset + page.count
   return page

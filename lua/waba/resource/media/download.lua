@@ -1,11 +1,9 @@
 -- Downloads a file into memory, to a sink or to a file. The file gets its final name when it is complete and verified.
 
 local core = require "waba.core"
-local coroutines = require "waba.coroutines"
 local errors = require "waba.errors"
 local new_file = require "waba.resource.media.new_file"
 local digest = require "waba.resource.media.digest"
-local track_progress = require "waba.resource.media.progress"
 
 local download = {}
 
@@ -34,21 +32,32 @@ download.OPTIONS = {
 ---@field data string?       the bytes, if the options have neither file nor sink
 ---@field file string?       the path of the written file
 
+--- Returns two functions that call the progress function `callback`: `report` after each step, `complete` at the end.
+--- Without `callback`, `report` is nil and `complete` does nothing.
+---@param callback? fun(done: integer, total: integer|nil)
+---@return fun(done: integer, total: integer|nil)|nil report
+---@return fun(total: integer) complete
+function download.track_progress(callback)
+  if not callback then return nil, function() end end
+  local last
+  local function report(done, total)
+    -- the transport also reports bytes of the other direction; `done` is then unchanged
+    if done == last then return end
+    last = done
+    callback(done, total)
+  end
+  local function complete(total)
+    if last ~= total then callback(total, total) end
+  end
+  return report, complete
+end
+
 local function call_endpoint(client, endpoint, call, options)
-  local report, complete = track_progress(options.progress)
+  local report, complete = download.track_progress(options.progress)
   call.progress = report and function(_, _, received, total) report(received, total) end
   local json, response = client:call(endpoint, call)
   if json ~= nil then complete(response.bytes_received) end
   return json, response
-end
-
--- Downloads a file from the endpoint, and removes the file if the progress function or a signal raises an error.
-local function call_for_file(client, endpoint, call, options)
-  if not coroutines.can_yield_in_pcall() then return call_endpoint(client, endpoint, call, options) end
-  local returned, json, response = pcall(call_endpoint, client, endpoint, call, options)
-  if returned then return json, response end
-  new_file.discard(call.into.file)
-  error(json, 0)
 end
 
 function download.pause_of(client)
@@ -71,31 +80,16 @@ end
 local fetch_to = {}
 
 function fetch_to.file(client, endpoint, call, options, expected)
-  local path = options.file
-  local temporary, err = new_file.create(path)
-  if not temporary then return nil, err end
-  -- the transport removes an incomplete file
-  call.into = { file = temporary, max_size = options.max_size or call.max_size }
-  local json, response = call_for_file(client, endpoint, call, options)
-  if json == nil then
-    new_file.discard(temporary)
-    return nil, response
-  end
-  local sum, message = digest.of_file(temporary, download.pause_of(client))
-  if not sum then
-    new_file.discard(temporary)
-    return nil, new_file.error(path, message)
-  end
-  local result, is_kept
-  result, err = result_of(response, response.bytes_received, sum, expected)
-  if not result then
-    new_file.discard(temporary)
-    return nil, err
-  end
-  is_kept, err = new_file.keep(temporary, path)
-  if not is_kept then return nil, err end
-  result.file = path
-  return result
+  local result, err = new_file.create(options.file, function(temporary)
+    call.into = { file = temporary, max_size = options.max_size or call.max_size }
+    local json, response = call_endpoint(client, endpoint, call, options)
+    if json == nil then return nil, response end
+    local sum, message = digest.of_file(temporary, download.pause_of(client))
+    if not sum then return nil, message end
+    return result_of(response, response.bytes_received, sum, expected)
+  end)
+  if result then result.file = options.file end
+  return result, err
 end
 
 function fetch_to.sink(client, endpoint, call, options, expected)

@@ -14,8 +14,6 @@ local upload = require "waba.resource.media.upload"
 
 ---@class waba.MediaResource
 local Media = {}
-Media.__index = Media
-Media.__name = "waba.MediaResource"
 
 function Media:__init()
   self.rules = hosting.part(self.client.hosting, "media")

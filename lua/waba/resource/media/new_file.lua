@@ -2,25 +2,14 @@
 -- file.
 
 local core = require "waba.core"
+local ensure = require("waba.coroutines").ensure
 local errors = require "waba.errors"
 local open_file = require "waba.open"
 
 local new_file = {}
 
-function new_file.error(path, message)
-  return errors.invalid("file", ("file %s can't be written: %s"):format(path, message))
-end
-
--- Returns the path of a temporary file that does not exist yet. Creates and removes the file once, to find out whether
--- the folder is writable.
-function new_file.create(path)
-  local temporary = ("%s.%08x.part"):format(path, math.floor(core.random() * 4294967296))
-  local file, message = open_file(temporary, "wb")
-  if not file then return nil, new_file.error(path, message) end
-  file:close()
-  os.remove(temporary)
-  core.remove_at_exit(temporary, true)
-  return temporary
+local function write_error(path, message)
+  return errors.invalid("file", ("file %s can't be written: %s"):format(path, tostring(message)))
 end
 
 function new_file.discard(temporary)
@@ -28,26 +17,39 @@ function new_file.discard(temporary)
   core.remove_at_exit(temporary, false)
 end
 
-function new_file.keep(temporary, path)
-  local renamed, message = os.rename(temporary, path)
-  new_file.discard(temporary)
-  if renamed then return true end
-  return nil, new_file.error(path, message)
+local function fill_and_rename(temporary, path, fill)
+  local result, message = fill(temporary)
+  if not result then return nil, errors.is_error(message) and message or write_error(path, message) end
+  local renamed
+  renamed, message = os.rename(temporary, path)
+  if renamed then return result end
+  return nil, write_error(path, message)
+end
+
+--- Creates a file. `fill` writes the file `temporary`, which does not exist yet.
+---@param path string
+---@param fill fun(temporary: string): any, waba.Error|string?  returns a result; or nil, and an error or its text
+---@return any|nil result  of `fill`
+---@return waba.Error? err
+function new_file.create(path, fill)
+  local temporary = ("%s.%08x.part"):format(path, math.floor(core.random() * 4294967296))
+  -- creates and removes the file once, to find out whether the folder is writable
+  local file, message = open_file(temporary, "wb")
+  if not file then return nil, write_error(path, message) end
+  file:close()
+  os.remove(temporary)
+  core.remove_at_exit(temporary, true)
+  return ensure(new_file.discard, temporary, fill_and_rename, temporary, path, fill)
 end
 
 function new_file.write(path, bytes)
-  local temporary, err = new_file.create(path)
-  if not temporary then return nil, err end
-  local file, message = open_file(temporary, "wb")
-  local written = file
-  if file then
-    written, message = file:write(bytes)
+  return new_file.create(path, function(temporary)
+    local file, message = open_file(temporary, "wb")
+    if not file then return nil, message end
+    local written, write_message = file:write(bytes)
     local closed, close_message = file:close()
-    if not closed then written, message = nil, message or close_message end
-  end
-  if written then return new_file.keep(temporary, path) end
-  new_file.discard(temporary)
-  return nil, new_file.error(path, tostring(message))
+    return written and closed, write_message or close_message
+  end)
 end
 
 return new_file

@@ -6,7 +6,6 @@ local ensure = require("waba.coroutines").ensure
 local errors = require "waba.errors"
 local file_pieces = require "waba.resource.media.file_pieces"
 local outcome = require "waba.resource.outcome"
-local track_progress = require "waba.resource.media.progress"
 local upload = require "waba.resource.media.upload"
 local values = require "waba.hosting.values"
 
@@ -116,7 +115,7 @@ end
 
 local function send(client, source, options)
   local deadline = core.clock() + (options.timeout or client.timeout * download.PATIENCE)
-  local report, finish = track_progress(options.progress)
+  local report, finish = download.track_progress(options.progress)
   local json, response, is_whole
   if options.upload then
     local session = session_of(options.upload)

@@ -8,7 +8,6 @@ local open_file = require "waba.open"
 local form = require "waba.resource.media.form"
 local mime = require "waba.resource.media.mime"
 local new_file = require "waba.resource.media.new_file"
-local track_progress = require "waba.resource.media.progress"
 
 local upload = {}
 
@@ -174,7 +173,7 @@ end
 ---@param source waba.UploadSource
 ---@param options { progress: (fun(sent: integer, total: integer))?, timeout: number? }
 function upload.send(client, endpoint, source, options)
-  local report, complete = track_progress(options.progress)
+  local report, complete = download.track_progress(options.progress)
   local json, response = ensure(upload.close, source, client.call, client, endpoint, {
     body = source.body, media_type = source.media_type or source.type,
     timeout = options.timeout or client.timeout * download.PATIENCE, progress = of_file(report, source),

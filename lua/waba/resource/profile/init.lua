@@ -11,8 +11,6 @@ local validate = require("waba.schema").validate
 
 ---@class waba.ProfileResource
 local Profile = {}
-Profile.__index = Profile
-Profile.__name = "waba.ProfileResource"
 
 function Profile:__init()
   self.forms = hosting.part(self.client.hosting, "profile")

@@ -13,8 +13,6 @@ local pages = require "waba.resource.pages"
 
 ---@class waba.TemplatesResource
 local Templates = {}
-Templates.__index = Templates
-Templates.__name = "waba.TemplatesResource"
 
 function Templates:__init()
   self.forms = hosting.part(self.client.hosting, "templates")
