@@ -6,27 +6,13 @@
 /* The largest length of a text that is decoded. Error messages contain the position as an int. */
 #define DECODE_SIZE_MAX ((size_t)256 << 20)
 
-/* Pushes nil, an error text and a path for a value that can't be encoded. */
-static int refuse(lua_State *L, const char *message) {
-  lua_settop(L, 1);
-  if (message != NULL || !json_explain(L)) {
-    /* `json_explain` finds no error if a finalizer has changed the value since `json_write`. */
-    lua_pushstring(L, message != NULL ? message : "the value can't be written as JSON");
-    lua_pushliteral(L, "");
-  }
-  lua_pushnil(L);
-  lua_insert(L, -3);
-  return 3;
-}
-
 static int json_encode(lua_State *L) {
   luaL_checkany(L, 1);
   lua_settop(L, 1);
-  switch (json_write(L)) {
-  case JSON_WRITTEN: return 1;
-  case JSON_TOO_LARGE: return refuse(L, "the value is larger than 64 MiB");
-  default: return refuse(L, NULL);
-  }
+  if (json_write(L)) return 1;
+  lua_pushnil(L);
+  lua_replace(L, 1); /* [nil message path] */
+  return 3;
 }
 
 static int json_plain(lua_State *L) {

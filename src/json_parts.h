@@ -96,11 +96,9 @@ bool json_read(lua_State *L, const char *text, size_t length, bool guard);
 
 /* Encoding: json_write.c and json_value.c ------------------------------------------------------ */
 
-enum json_written { JSON_WRITTEN, JSON_HAS_NO_FORM, JSON_TOO_LARGE };
-
-/* Writes the value at the top of the stack: [.. value] -> [.. value json]. Reads tables raw. If the result is not
- * JSON_WRITTEN, the stack has additional values. */
-enum json_written json_write(lua_State *L);
+/* Writes the value at the top of the stack: [.. value] -> [.. value json] and true, or [.. value message path] and false
+ * for the first part that can't be written. Reads tables raw. */
+bool json_write(lua_State *L);
 
 /* The value at the top of the stack must be an empty table or a light userdata. Returns whether the value is an empty
  * array of OpenResty's cjson: `empty_array`, or a table with the metatable `empty_array_mt` or `array_mt`. */
@@ -110,7 +108,3 @@ bool json_is_cjson_array(lua_State *L);
  * contents, because the encoder ignores metamethods. The copy has no metatable with one of the four metamethods.
  * Returns whether the value was replaced. */
 bool json_make_plain(lua_State *L);
-
-/* Searches for the first error in a value that can't be encoded. [.. value] -> [.. value message path] and true, or
- * false and the same stack. */
-bool json_explain(lua_State *L);
