@@ -86,14 +86,6 @@ function core.check_header(name, value) end
 ---@return string? message  an error text that never contains the password
 function core.basic(user, password) end
 
---- Converts the value of the header Retry-After, which is a number of seconds or an HTTP date, to seconds. The result
---- is at most 3600.
----@param value string
----@param now? integer|string  the current time: Unix seconds, or the value of the header Date; nil or an invalid value:
----        the clock of this machine is used
----@return number|nil seconds  nil: the value is neither a number of seconds nor an HTTP date
-function core.retry_after(value, now) end
-
 --- Returns the origin of a URL ("https://host:port", without a default port). Accepts `https`, and for loopback also
 --- `http`. Refuses any other scheme, user information in the URL, and a URL without a host.
 ---@param url string

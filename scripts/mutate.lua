@@ -155,7 +155,7 @@ local C_SPECS = {
   { "^redis", { "core", "pace", "store" } },
   { "^response_head", { "response_head", "transport/ngx", "transport/contract" } },
   { "^request_head", { "request", "foreign_code", "transport/ngx", "transport/contract" } },
-  { "^retry_after", { "request", "core" } }, { "^origin", { "request", "core" } },
+  { "^origin", { "request", "core" } },
   { "^text", { "text", "core", "request", "json", "client" } },
   { "^sha256", { "core", "webhook/contract" } },
   { "^core", { "core", "request", "text", "resource/media" } },

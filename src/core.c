@@ -165,7 +165,6 @@ static const luaL_Reg functions[] = {
     {"redis_commands", redis_commands},
     {"remove_at_exit", remove_at_exit},
     {"response_head", response_head_function},
-    {"retry_after", retry_after},
     {"sha256", sha256_new},
     {"system_error", error_text},
     {"terminal_size", terminal_size},

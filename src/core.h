@@ -17,7 +17,6 @@ int path_make_private(lua_State *L);
 int ready_head_new(lua_State *L);
 int redis_commands(lua_State *L);
 int response_head_function(lua_State *L);
-int retry_after(lua_State *L);
 int sha256_hmac_function(lua_State *L);
 int sha256_new(lua_State *L);
 int terminal_file_mode(lua_State *L);

@@ -3,6 +3,7 @@
 
 local core = require "waba.core"
 local curl = require "waba.curl"
+local retry_after = require "waba.delivery.retry_after"
 local webhooks = require "waba.hosting.events"
 
 local targets = {}
@@ -84,7 +85,7 @@ function targets.answer(bytes)
 end
 
 function targets.retry_after(bytes)
-  local seconds = core.retry_after(bytes, 1700000000)
+  local seconds = retry_after.read(bytes, "Tue, 14 Nov 2023 22:13:20 GMT")
   assert(seconds == nil or (seconds >= 0 and seconds % 1 == 0), "no time to wait")
 end
 

@@ -105,8 +105,9 @@ local function read(self, response, endpoint, call)
   local err = read_error(self, response, json, coding and "" or body, call)
   if err then
     if coding then err.message = err.message .. "; " .. COMPRESSED:format(coding) end
-    local retry_after = response.headers["retry-after"]
-    err.retry_after = retry_after and core.retry_after(retry_after, response.headers.date) or err.retry_after
+    local wait = response.headers["retry-after"]
+    wait = wait and require("waba.delivery.retry_after").read(wait, response.headers.date)
+    err.retry_after = wait or err.retry_after
     local is_unsure = err.maybe_sent or not err.code and self.hosting.errors.is_ambiguous(status)
     err.maybe_sent = is_unsure and endpoint.method ~= "GET"
     return nil, err
