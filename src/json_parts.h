@@ -15,9 +15,9 @@
 
 /* Parts of json.c in pure C without allocation: json_text.c ------------------------------------ */
 
-/* Writes a finite double, independently of the locale. A whole number that fits into 64 bits is written as an integer.
- * Other numbers have the fewest digits that give the same double when they are read. */
-void json_write_double(double number, char out[32]);
+/* Writes a finite double without NUL, independently of the locale. A whole number that fits into 64 bits is written as
+ * an integer. Other numbers have the fewest digits that give the same double when they are read. Returns the size. */
+size_t json_write_double(double number, char out[32]);
 
 /* GCC and clang compare all bytes of a vector at once. */
 typedef unsigned char json_block __attribute__((vector_size(16)));

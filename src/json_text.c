@@ -12,10 +12,9 @@ static bool is_short(double number) {
   return number > -1e5 && number < 1e5 && (double)(long long)(scaled + (scaled < 0 ? -0.5 : 0.5)) / 1e8 == number;
 }
 
-void json_write_double(double number, char out[32]) {
+size_t json_write_double(double number, char out[32]) {
   if (number > -0x1p63 && number < 0x1p63 && (double)(long long)number == number) {
-    snprintf(out, 32, "%lld", (long long)number);
-    return;
+    return text_integer((long long)number, out);
   }
   for (int digits = 14; digits <= 17; digits++) {
     snprintf(out, 32, "%.*g", digits, number);
@@ -26,7 +25,7 @@ void json_write_double(double number, char out[32]) {
     if (strchr("0123456789+-e", *from) != NULL) *to++ = *from;
     else if (to == out || to[-1] != '.') *to++ = '.'; /* the decimal point of the locale has one or several bytes */
   }
-  *to = '\0';
+  return (size_t)(to - out);
 }
 
 /* Returns the value of a "\u" escape at `at`, or -1. */

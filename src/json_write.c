@@ -110,9 +110,7 @@ static bool put_string(struct writer *writer, int index) {
 static bool put_number(struct writer *writer) {
   char text[32];
 #if LUA_VERSION_NUM >= 503
-  if (lua_isinteger(writer->L, -1)) {
-    return put(writer, text, (size_t)snprintf(text, sizeof text, "%lld", (long long)lua_tointeger(writer->L, -1)));
-  }
+  if (lua_isinteger(writer->L, -1)) return put(writer, text, text_integer(lua_tointeger(writer->L, -1), text));
 #endif
   const lua_Number number = lua_tonumber(writer->L, -1);
   if (number - number != 0) {
@@ -120,8 +118,7 @@ static bool put_number(struct writer *writer) {
                     number != number ? "NaN" : "an infinite number");
     return false;
   }
-  json_write_double(number, text);
-  return put(writer, text, strlen(text));
+  return put(writer, text, json_write_double(number, text));
 }
 
 static bool put_value(struct writer *writer, int depth);

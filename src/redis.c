@@ -2,11 +2,14 @@
  * "$<length>\r\n<word>\r\n". */
 #include "compat.h"
 #include "core.h"
+#include "text.h"
 
 /* Writes `kind`, the number and a line break. */
 static void add_number(luaL_Buffer *buffer, char kind, size_t number) {
-  char line[32];
-  luaL_addlstring(buffer, line, (size_t)snprintf(line, sizeof line, "%c%llu\r\n", kind, (unsigned long long)number));
+  char line[1 + TEXT_INTEGER_SIZE + 2] = {kind};
+  const size_t end = 1 + text_integer((long long)number, line + 1);
+  memcpy(line + end, "\r\n", 2);
+  luaL_addlstring(buffer, line, end + 2);
 }
 
 /* The command and the word are at fixed positions of the stack, because `luaL_Buffer` can use the top of the stack. Lua

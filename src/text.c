@@ -46,6 +46,18 @@ bool text_utf8_length(const char *text, size_t length, size_t *characters, size_
   return true;
 }
 
+size_t text_integer(long long number, char out[TEXT_INTEGER_SIZE]) {
+  unsigned long long left = number < 0 ? 0ULL - (unsigned long long)number : (unsigned long long)number;
+  char digits[TEXT_INTEGER_SIZE], *const end = digits + sizeof digits, *at = end;
+  do {
+    *--at = (char)('0' + left % 10);
+    left /= 10;
+  } while (left > 0);
+  if (number < 0) *--at = '-';
+  memcpy(out, at, (size_t)(end - at));
+  return (size_t)(end - at);
+}
+
 char *text_copy(const char *bytes, size_t length) {
   char *copied = malloc(length + 1);
   if (copied == NULL) return NULL;

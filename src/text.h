@@ -13,6 +13,11 @@ static inline bool text_is_blank(char c) { return c == ' ' || c == '\t'; }
 /* Recognises ASCII only, independently of the locale. */
 static inline char text_lower(char c) { return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c); }
 
+#define TEXT_INTEGER_SIZE 20
+
+/* Writes a number in decimal digits without NUL, faster than `snprintf`. Returns the size. */
+size_t text_integer(long long number, char out[TEXT_INTEGER_SIZE]);
+
 /* Returns a copy in new memory, with a NUL at its end; NULL if there is not enough memory. */
 char *text_copy(const char *bytes, size_t length);
 
