@@ -98,18 +98,7 @@ describe("a rule", function()
     assert.equal("x", (error_of(rule, { type = "a", x = 1 })))
   end)
 
-  it("may require a value at a path", function()
-    local never = { message = "is never met", fits = function(text) return text == "yes" end }
-    local rule = { is = "object", open = true, present = { path = "a.b", unless = "c", message = "it counts" } }
-    assert.same({ "a.b", "a.b is missing; it counts" }, { error_of(rule, {}) })
-    assert.is_nil(error_of(rule, { a = { b = false } }))
-    assert.is_nil(error_of(rule, { c = 1 }))
-    rule = { is = "object", open = true, present = { path = "a", when = { field = "d", format = never }, message = "" } }
-    assert.is_nil(error_of(rule, { d = "no" }))
-    assert.equal("a", (error_of(rule, { d = "yes" })))
-  end)
-
-  it("of a list may require an element, groups, and a limited number of elements", function()
+  it("of a list may require an element, and a limited number of elements", function()
     local each = open { type = { is = "string", required = true } }
     local function list(...)
       local elements = {}
@@ -120,11 +109,6 @@ describe("a rule", function()
       fields = { type = { one_of = { "B" } } } } }
     assert.is_nil(error_of(rule, list("A", "B")))
     assert.matches("has no B; one is needed", select(2, error_of(rule, list("A", "C"))), 1, true)
-    rule = { is = "list", each = each, grouped = { field = "type", value = "B" } }
-    assert.is_nil(error_of(rule, list("B", "B", "A", "C")))
-    assert.is_nil(error_of(rule, list("A", "C", "B")))
-    assert.equal("[3].type", (error_of(rule, list("B", "A", "B"))))
-    assert.equal("[3].type", (error_of(rule, list("A", "B", "A", "B"))))
     rule = { is = "list", each = each, at_most = { field = "type", counts = { B = 1, c = 2 } } }
     assert.is_nil(error_of(rule, list("A", "A", "A", "B", "c", "C")))
     assert.equal("[2].type", (error_of(rule, list("B", "B"))))

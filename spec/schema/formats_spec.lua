@@ -175,7 +175,6 @@ describe("the placeholders of a text", function()
       ["https://a/"] = true, ["https://a/{{1}}"] = true, ["https://a/{{2}}"] = "has a placeholder that is not {{1}} at its end",
       ["https://a/{{1}}/b"] = "has a placeholder that is not {{1}} at its end", ["https://a/{{1}}{{2}}"] = "has 2 placeholders",
     },
-    any = { ["{{1}}"] = true, [""] = "has no placeholder" },
   }
   for name, rows in pairs(ROWS) do
     it("are " .. name, function()

@@ -14,7 +14,7 @@ local sorted_keys, strict, minimal, minimal_object = smallest.sorted_keys, small
 -- Keys of a node of the schema that are not rules, or that the function `walk` handles.
 local handled_by_walk = {
   required = true, unsupported = true, as = true, fields = true, open = true, suggest = true, by = true, variants = true,
-  each = true, inferred = true, either_case = true, without = true, instead = true,
+  each = true, inferred = true, either_case = true, without = true, instead = true, check = true,
 }
 
 -- The walk ----------------------------------------------------------------------------------------

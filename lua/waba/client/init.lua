@@ -35,10 +35,11 @@ local client = {}
 
 local CLOSED = "attempt to use a closed client: make another one with waba.client"
 
--- Groups of methods. `client.media` loads lua/waba/resource/media at its first use.
+-- Groups of methods, with the names of their classes. `client.media` loads lua/waba/resource/media at its first use.
 local RESOURCES = {
-  block_list = true, calling_settings = true, commerce_settings = true, contacts = true, profile = true,
-  conversational_automation = true, media = true, qr_codes = true, templates = true, webhook = true,
+  block_list = "BlockList", calling_settings = "CallingSettings", commerce_settings = "CommerceSettings",
+  contacts = "Contacts", conversational_automation = "Automation", media = "Media", profile = "Profile",
+  qr_codes = "QrCodes", templates = "Templates", webhook = "Webhook",
 }
 
 -- PUC Lua 5.1 counts a tail call as a level, so the error of a guarded method would have the position of the guard.
@@ -71,7 +72,7 @@ function Client:__index(name)
   if method ~= nil then return method end
   if not RESOURCES[name] then return nil end
   local class = runtime.require("waba.resource." .. name)
-  class.__index, class.__name = class, "waba.Client." .. name
+  class.__index, class.__name = class, ("waba.%sResource"):format(RESOURCES[name])
   guard(class, "client." .. name, "client")
   local resource = setmetatable({ client = self }, class)
   if class.__init then resource:__init() end

@@ -14,11 +14,13 @@ local function content_of(endpoint, json)
   end
 end
 
---- Reads the content of a response. `json` and `response` are the results of `client:call`.
+--- Reads the content of a response.
 ---@param endpoint waba.Endpoint
 ---@param read fun(content: any): any  converts the content; returns nil if the content is missing
----@param absent? string     the error text for a response without the content
----@param kind? waba.ErrorKind  the kind of the error; default: "protocol"
+---@param absent string|nil          the error text for a response without the content
+---@param kind waba.ErrorKind|nil    the kind of the error; default: "protocol"
+---@param json any                   `json` and `response` are the results of `client:call`
+---@param response waba.Response|waba.Error
 function outcome.read(endpoint, read, absent, kind, json, response)
   if json == nil and not (endpoint.may_be_unset and response.kind == "not_found") then return nil, response end
   local result = read(content_of(endpoint, json))
@@ -33,6 +35,9 @@ end
 ---@param client waba.Client
 ---@param name string  the name of the endpoint
 ---@param call waba.Call|nil
+---@param read fun(content: any): any
+---@param absent? string  as in `outcome.read`, also `kind`
+---@param kind? waba.ErrorKind
 function outcome.fetch(client, name, call, read, absent, kind)
   return outcome.read(client.hosting.endpoints[name], read, absent, kind, client:call(name, call))
 end

@@ -36,6 +36,8 @@ local UNKNOWN = "waba.schema.unknown_field"
 ---@field required? boolean  true: an object must have this field
 ---@field unsupported? string  the error text for a message type or variant that the hosting does not support
 ---@field message? string  replaces the usual error text of the rule; %s stands for the value
+---@field check? fun(value: table): waba.RuleError?  checks what only this object or list requires, after its fields or
+---  elements
 ---@field also? waba.Rule[]
 ---@field when? waba.Rule
 ---@field inferred? waba.Rule
@@ -61,20 +63,8 @@ local UNKNOWN = "waba.schema.unknown_field"
 ---@field exactly_one? string[]  names of fields, of which an object must have exactly one
 ---@field at_least_one? string[]  names of fields, of which an object must have at least one
 ---@field only_with? table<string, string>  maps a field to another field that the first field requires
----@field needs? table<string, { field: string, format: string|waba.Format }>  maps a field to another field, which must
----  have the format `format` if the first field is true
 ---@field requires? table<string, table<any, string>>  maps a field and its value to another field that the value requires
----@field present? { path: string, unless: string?, when: { field: string, format: waba.Format }?, message: string }  an
----  object needs a value at `path`, such as "example.header_handle". Objects with the field `unless`, and objects whose
----  field `when.field` does not have the format `when.format`, do not need the value. `message` is the reason in the
----  error text
 ---@field not_empty? boolean  true: an open object must have at least one field
----@field adds_up? { total: string, plus: string[], minus: string[] }  the value at the path `total` must be the sum of
----  the values at the paths `plus`, less the values at the paths `minus`. A missing value counts as 0. Nothing is
----  checked if the total or the first value of `plus` is missing
----@field examples? { text: string, values: string?, sets: string?, named: string?, required: boolean? }  `text` is the
----  field with the text of a template. The other fields are paths of examples for the placeholders of the text.
----  `values` is the path of a list, `sets` of a list of lists, and `named` of a list of { param_name, example }
 ---
 ---@field each? waba.Rule  the rule of a list's elements
 ---@field count? { [1]: integer, [2]: integer? }  the smallest (default: 1) and the largest length of a list
@@ -83,12 +73,9 @@ local UNKNOWN = "waba.schema.unknown_field"
 ---  "rows[].id" compares the elements of all lists `rows`
 ---@field same? string[]  paths at which all elements must have the same value or no value; "#action.buttons" compares
 ---  the lengths of the lists `action.buttons`
----@field same_parts? string  the field with the components of a card; all cards must have the same kinds of components
 ---@field all_or_none? string[]  names of fields that either all elements or no elements have
 ---@field at_most? { field: string, counts: table<string, integer> }  by value of the field, in upper or lower case: the
 ---  largest number of elements with this value
----@field grouped? { field: string, value: string }  the elements whose field has this value must be adjacent, and so must
----  all other elements
 ---@field total? { of: string, most: integer }  the largest total number of elements in the lists of the field `of`
 ---@field when_several? string  the name of a field that all elements need if the list has several elements
 ---@field body_text? { alone: integer, beside: integer }  the largest number of characters in the body of a template
@@ -109,7 +96,7 @@ local function effective(node, mode)
   return with(node, node.inferred)
 end
 
--- Every other field of a rule has a function in object_rules.lua or list_rules.lua.
+-- Every other field of a rule but `check` has a function in object_rules.lua or list_rules.lua.
 local WITHOUT_FUNCTION = {
   is = true, required = true, unsupported = true, message = true, also = true, when = true, inferred = true,
   fields = true, open = true, refused = true, instead = true, suggest = true, each = true, count = true,
@@ -119,7 +106,9 @@ local WITHOUT_FUNCTION = {
 local function further_checks(node, mode, module)
   local checks = {}
   for _, name in ipairs(sorted_keys(node)) do
-    if node[name] and not WITHOUT_FUNCTION[name] then
+    if name == "check" then
+      checks[#checks + 1] = node.check
+    elseif node[name] and not WITHOUT_FUNCTION[name] then
       local rule = runtime.require(module)[name]
       checks[#checks + 1] = rule(node[name], function(inner) return compile(inner, mode) end)
     end

@@ -3,12 +3,25 @@
 
 local core = require "waba.core"
 local errors = require "waba.schema.errors"
-local paths = require "waba.schema.paths"
 
 local ipairs, next, pairs, type = ipairs, next, pairs, type
 local utf8_length = core.utf8_length
 local new_error, below = errors.new, errors.below
-local split, value_at = paths.steps, paths.at
+
+local function split(path)
+  local steps = {}
+  for step in path:gmatch("[^.]+") do steps[#steps + 1] = step end
+  return steps
+end
+
+-- Returns the value at the end of a path in a valid value; nil if a field is missing.
+local function value_at(value, steps)
+  for i = 1, #steps do
+    if value == nil then return nil end
+    value = value[steps[i]]
+  end
+  return value
+end
 
 -- The platform treats identifiers such as 0 and "0" as equal.
 local function same(a, b) return a == b or a .. "" == b .. "" end
@@ -71,19 +84,6 @@ local function compile_same(path)
       end
     end
   end
-end
-
--- Returns a text with the types and formats of a template's components and the types of their buttons. The order of the
--- components does not change the text.
-local function parts_of(components)
-  local parts = {}
-  for i, component in ipairs(components) do
-    local kinds = { component.type, component.format }
-    for _, button in ipairs(component.buttons or {}) do kinds[#kinds + 1] = button.type end
-    parts[i] = table.concat(kinds, " ")
-  end
-  table.sort(parts)
-  return table.concat(parts, ", ")
 end
 
 local function total_length(parameters, length_of)
@@ -189,21 +189,6 @@ return {
     end
   end,
 
-  grouped = function(group)
-    return function(list)
-      local changes = 0
-      for i = 2, #list do
-        if (list[i][group.field] == group.value) ~= (list[i - 1][group.field] == group.value) then
-          changes = changes + 1
-        end
-        if changes > 1 then
-          return new_error(("is at an invalid position: all %s must be adjacent, and so must the others"):format(
-            group.value), ("[%d].%s"):format(i, group.field))
-        end
-      end
-    end
-  end,
-
   has = function(rule, compile)
     local check = compile(rule)
     return function(list)
@@ -211,18 +196,6 @@ return {
         if not check(list[i]) then return end
       end
       return new_error(rule.message)
-    end
-  end,
-
-  same_parts = function(name)
-    return function(list)
-      local first = parts_of(list[1][name])
-      for i = 2, #list do
-        if parts_of(list[i][name]) ~= first then
-          return new_error("differ from those of the first element; all must have the same types in the same formats",
-            ("[%d].%s"):format(i, name))
-        end
-      end
     end
   end,
 

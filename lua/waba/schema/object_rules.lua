@@ -2,9 +2,6 @@
 -- the value of the rule and returns a check of the object. The check is called only if each field is valid.
 
 local errors = require "waba.schema.errors"
-local paths = require "waba.schema.paths"
-local runtime = require "waba.runtime"
-local scalars = require "waba.schema.scalars"
 
 local ipairs, next, pairs = ipairs, next, pairs
 local new_error = errors.new
@@ -29,17 +26,6 @@ local function for_each_field(rules, check)
       local err = value[name] ~= nil and check(value, name, rules[name])
       if err then return err end
     end
-  end
-end
-
--- Creates a function that adds the values at several paths; a missing value counts as 0.
-local function sum_of(places)
-  local steps = {}
-  for i, path in ipairs(places) do steps[i] = paths.steps(path) end
-  return function(value)
-    local sum = 0
-    for i = 1, #steps do sum = sum + (paths.at(value, steps[i]) or 0) end
-    return sum
   end
 end
 
@@ -74,15 +60,6 @@ return {
     end)
   end,
 
-  needs = function(needed)
-    return for_each_field(needed, function(value, name, need)
-      local other = value[need.field]
-      if value[name] ~= true or other == nil then return end
-      local format = scalars.format(need.format)
-      if not format.fits(other) then return new_error(format.message, "." .. name) end
-    end)
-  end,
-
   requires = function(required)
     return for_each_field(required, function(value, name, fields)
       local other = fields[value[name]]
@@ -96,34 +73,6 @@ return {
   not_empty = function()
     return function(value)
       if next(value) == nil then return new_error("is empty; at least 1 field is needed") end
-    end
-  end,
-
-  present = function(rule)
-    local steps, when = paths.steps(rule.path), rule.when
-    return function(value)
-      if paths.at(value, steps) ~= nil or rule.unless and value[rule.unless] ~= nil then return end
-      if when and not when.format.fits(value[when.field]) then return end
-      return new_error("is missing; " .. rule.message, "." .. rule.path)
-    end
-  end,
-
-  examples = function(rule)
-    return runtime.require("waba.schema.placeholders").examples(rule)
-  end,
-
-  adds_up = function(rule)
-    local total_steps, first_steps = paths.steps(rule.total), paths.steps(rule.plus[1])
-    local plus, minus = sum_of(rule.plus), sum_of(rule.minus)
-    local parts = table.concat(rule.plus, " + ")
-    for _, path in ipairs(rule.minus) do parts = parts .. " - " .. path end
-    return function(value)
-      local total = paths.at(value, total_steps)
-      if total == nil or paths.at(value, first_steps) == nil then return end
-      local sum = plus(value) - minus(value)
-      if total ~= sum then
-        return new_error(("is %.0f; it must be %s, which is %.0f"):format(total, parts, sum), "." .. rule.total)
-      end
     end
   end,
 }

@@ -1,6 +1,7 @@
 -- The rules of messages on On-Premise hosting (on-premise.md, section 2), in the notation of schema/compile.lua. Rules
 -- of other types than text and location are loaded when a message of the type is first checked.
 
+local errors = require "waba.schema.errors"
 local runtime = require "waba.runtime"
 local shared = require "waba.schema.shared"
 
@@ -17,12 +18,18 @@ local function contacts()
   }
 end
 
+local function check_preview(content)
+  if not content.preview_url then return nil end
+  local format = runtime.require("waba.schema.formats").has_url
+  if not format.fits(content.body) then return errors.new(format.message, ".preview_url") end
+end
+
 ---@type waba.Ruleset
 return {
   types = {
     -- on-premise.md, section 2.3
     text = object({ body = required(text(1, 4096)), preview_url = { is = "boolean" } },
-      { needs = { preview_url = { field = "body", format = "has_url" } } }),
+      { check = check_preview }),
     image = in_module(MEDIA, "image"), -- the rules of media: on-premise.md, section 2.4
     video = in_module(MEDIA, "video"),
     audio = in_module(MEDIA, "audio"),

@@ -2,7 +2,6 @@
 -- examples (cloud.md, section 5.4; on-premise.md, section 9).
 
 local errors = require "waba.schema.errors"
-local paths = require "waba.schema.paths"
 
 local new_error, plural = errors.new, errors.plural
 
@@ -98,10 +97,6 @@ placeholders.at_end_of_url = format(function(names, url)
   end
 end)
 
-placeholders.any = format(function(names)
-  if #names == 0 then return "has no placeholder" end
-end)
-
 -- Examples ----------------------------------------------------------------------------------------
 
 local function wrong_count(found, count, path)
@@ -120,20 +115,20 @@ local function check_named(list, count, seen, path)
   if #list < count then return wrong_count(plural(#list, "example"), count, path) end
 end
 
---- Creates the check of the rule `examples` in `waba.Rule`.
+--- Creates the check of a component with a text. The component's field `example` has examples for the placeholders of
+--- the text: a list in the field `rule.values`, a list of lists in `rule.sets`, and a list of { param_name, example } in
+--- `rule.named`.
+---@param rule { values: string?, sets: string?, named: string?, required: boolean? }
 function placeholders.examples(rule)
   local positional = rule.sets or rule.values
-  local named_steps, steps = paths.steps(rule.named or ""), paths.steps(positional or "")
-  local named_path, path = "." .. (rule.named or ""), "." .. (positional or "")
-  return function(value)
-    local text = value[rule.text]
-    if text == nil then return end
-    local names = names_in(text)
+  return function(component)
+    if component.text == nil then return end
+    local example, names = component.example or {}, names_in(component.text)
     local count, seen = distinct(names)
     if not positional or rule.named and are_named(names) then
-      return check_named(paths.at(value, named_steps), count, seen, named_path)
+      return check_named(example[rule.named], count, seen, ".example." .. rule.named)
     end
-    local examples = paths.at(value, steps)
+    local examples, path = example[positional], ".example." .. positional
     if examples == nil then
       return rule.required and count > 0
         and new_error("is missing; the text has " .. plural(count, "placeholder"), path) or nil

@@ -10,16 +10,11 @@ local utf8_length, new_error = core.utf8_length, errors.new
 
 local scalars = {}
 
---- `format` is a waba.Format, or the name of a format in schema/formats.lua.
-function scalars.format(format)
-  if type(format) == "string" then return runtime.require("waba.schema.formats")[format] end
-  return format
-end
-
 function scalars.string(node)
   local least, most = 0, math.huge
   if node.characters then least, most = node.characters[1], node.characters[2] or math.huge end
-  local format = scalars.format(node.format)
+  local format = node.format
+  if type(format) == "string" then format = runtime.require("waba.schema.formats")[format] end
   local fits = format and format.fits
   return function(value)
     if type(value) ~= "string" then return errors.wrong_type("string", value) end

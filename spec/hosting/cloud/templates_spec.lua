@@ -175,6 +175,12 @@ local faults = {
   { "carousel", "components[2].cards[2].components", function(t)
     table.remove(t.components[2].cards[2].components, 2)
   end },
+  { "carousel", "components[2].cards[2].components", function(t)
+    t.components[2].cards[2].components[1].format = "VIDEO"
+  end },
+  { "carousel", "components[2].cards[2].components", function(t)
+    t.components[2].cards[2].components[3].buttons[1] = { type = "PHONE_NUMBER", text = "x", phone_number = "+4930" }
+  end },
   { "carousel", "components[2].cards[1].components", function(t)
     table.remove(t.components[2].cards[1].components, 1)
   end },

@@ -122,19 +122,6 @@ function cases.only_with(others, node, place)
   end
 end
 
-function cases.needs(needed, node, place)
-  for name, need in pairs(needed) do
-    local format = examples[need.format]
-    for side, texts in pairs { good = format.good, bad = format.bad } do
-      for _, text in ipairs(texts) do
-        local value = minimal_object(node)
-        value[name], value[need.field] = true, text
-        place[side](value, "." .. name)
-      end
-    end
-  end
-end
-
 function cases.count(limits, node, place)
   local least, most = limits[1], limits[2]
   place.good(list_of(node, least))
@@ -324,16 +311,6 @@ end
 function cases.not_empty(_, _, place)
   place.good({ colour = "blue" })
   place.bad({})
-end
-
-function cases.adds_up(rule, node, place)
-  local value, summed = minimal_object(node), rule.plus[1]:match "^[^.]+"
-  if value[summed] == nil then place.good(copy(value)) end -- a value without summed items is valid
-  value[summed] = minimal(node.fields[summed])
-  place.good(copy(value))
-  local holder, key = leaf_of(value, rule.total)
-  holder[key] = holder[key] + 1
-  place.bad(value, "." .. rule.total)
 end
 
 function cases.body_text(most, node, place)

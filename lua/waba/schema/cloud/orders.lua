@@ -2,6 +2,7 @@
 -- and 11.3). The platform does not document which fields are required and which fields are refused, so the rules about
 -- required and unknown fields are inferred.
 
+local errors = require "waba.schema.errors"
 local shared = require "waba.schema.shared"
 
 local required, object, any_text, some_text = shared.required, shared.object, shared.any_text, shared.some_text
@@ -56,6 +57,17 @@ local reference_id = {
   is = "string", required = true, characters = { 1 }, inferred = { characters = { 1, 35 }, format = "reference_id" },
 }
 
+local function value_of(part) return part and part.value or 0 end
+
+local function check_total(details)
+  local total, parts = details.total_amount, details.order
+  if not total or not parts then return nil end
+  local sum = value_of(parts.subtotal) + value_of(parts.tax) + value_of(parts.shipping) - value_of(parts.discount)
+  if total.value == sum then return nil end
+  return errors.new(("is %.0f; it must be order.subtotal.value + order.tax.value + order.shipping.value - "
+    .. "order.discount.value, which is %.0f"):format(total.value, sum), ".total_amount.value")
+end
+
 return {
   button_setting = variants("type", button_settings),
 
@@ -69,12 +81,7 @@ return {
     total_amount = needed(amount()),
     order = order,
   }, {
-    inferred = { open = false, at_least_one = { "payment_settings", "payment_configuration" } },
-    adds_up = {
-      total = "total_amount.value",
-      plus = { "order.subtotal.value", "order.tax.value", "order.shipping.value" },
-      minus = { "order.discount.value" },
-    },
+    inferred = { open = false, at_least_one = { "payment_settings", "payment_configuration" } }, check = check_total,
   }),
 
   status = object {

@@ -1,6 +1,7 @@
 -- The rules for the components of a template that is created on Cloud hosting (cloud.md, sections 5.4 and 5.5).
 
 local creation = require "waba.schema.template_creation"
+local errors = require "waba.schema.errors"
 local orders = require "waba.schema.cloud.orders"
 local placeholders = require "waba.schema.placeholders"
 local shared = require "waba.schema.shared"
@@ -20,9 +21,11 @@ local named_params = {
   each = object { param_name = required(some_text), example = required(some_text) },
 }
 
-local file_header = object({ example = creation.file_example }, {
-  inferred = { present = { path = "example.header_handle", message = "it is required for a header with media" } },
-})
+local file_header = object({ example = creation.file_example }, { inferred = { check = function(header)
+  if not (header.example and header.example.header_handle) then
+    return errors.new("is missing; it is required for a header with media", ".example.header_handle")
+  end
+end } })
 
 local headers = {
   TEXT = object {
@@ -84,9 +87,11 @@ local one_time_password = variants("otp_type", {
   ZERO_TAP = app_otp { zero_tap_terms_accepted = { required = true, one_of = { true }, as = "true" } },
 })
 
-local needs_app = open({}, { inferred = { present = {
-  path = "supported_apps", unless = "package_name", message = "it is required for every otp_type but COPY_CODE",
-} } })
+local needs_app = open({}, { inferred = { check = function(button)
+  if not (button.supported_apps or button.package_name) then
+    return errors.new("is missing; it is required for every otp_type but COPY_CODE", ".supported_apps")
+  end
+end } })
 
 local button_types = {
   QUICK_REPLY = object { text = label },
@@ -94,9 +99,11 @@ local button_types = {
     text = label,
     url = with(creation.url, { characters = { 1, 2000 } }),
     example = list_of(some_text, { 1, 1 }),
-  }, { inferred = { present = {
-    path = "example", when = { field = "url", format = placeholders.any }, message = "url has a placeholder",
-  } } }),
+  }, { inferred = { check = function(button)
+    if button.url:find "{{.-}}" and not button.example then
+      return errors.new("is missing; url has a placeholder", ".example")
+    end
+  end } }),
   PHONE_NUMBER = object { text = label, phone_number = required(text(20)) },
   COPY_CODE = object { example = required(text(15)), text = text(25) },
   FLOW = object({
@@ -129,13 +136,25 @@ local MOST_BUTTONS = {
   REQUEST_CONTACT_INFO = 1, PAYMENT_REQUEST = 3,
 }
 
+-- All quick replies must be adjacent, and so must all other buttons.
+local function are_grouped(list)
+  local changes = 0
+  for i = 2, #list do
+    if (list[i].type == "QUICK_REPLY") ~= (list[i - 1].type == "QUICK_REPLY") then changes = changes + 1 end
+    if changes > 1 then
+      return errors.new("is at an invalid position: all QUICK_REPLY must be adjacent, and so must the others",
+        ("[%d].type"):format(i))
+    end
+  end
+end
+
 local function buttons(most, names)
   local chosen = names and {} or button_types
   for _, name in ipairs(names or {}) do chosen[name] = button_types[name] end
   return object { buttons = {
     is = "list", required = true, count = { 1, most },
     at_most = { field = "type", counts = MOST_BUTTONS },
-    grouped = { field = "type", value = "QUICK_REPLY" }, each = variants("type", chosen),
+    check = are_grouped, each = variants("type", chosen),
   } }
 end
 
@@ -184,6 +203,29 @@ local card = object {
   }),
 }
 
+-- Returns a text with the types and formats of components and the types of their buttons. The order of the components
+-- does not change the text.
+local function parts_of(list)
+  local parts = {}
+  for i, component in ipairs(list) do
+    local kinds = { component.type, component.format }
+    for _, button in ipairs(component.buttons or {}) do kinds[#kinds + 1] = button.type end
+    parts[i] = table.concat(kinds, " ")
+  end
+  table.sort(parts)
+  return table.concat(parts, ", ")
+end
+
+local function have_same_parts(cards)
+  local first = parts_of(cards[1].components)
+  for i = 2, #cards do
+    if parts_of(cards[i].components) ~= first then
+      return errors.new("differ from those of the first element; all must have the same types in the same formats",
+        ("[%d].components"):format(i))
+    end
+  end
+end
+
 components.list = list_of_components({
   HEADER = header { "TEXT", "IMAGE", "VIDEO", "DOCUMENT", "GIF", "LOCATION", "PRODUCT" },
   BODY = body(1024),
@@ -193,7 +235,7 @@ components.list = list_of_components({
     text = required(text(16)), has_expiration = { is = "boolean" },
   }) },
   CAROUSEL = object {
-    cards = { is = "list", required = true, count = { 2, 10 }, same_parts = "components", each = card },
+    cards = { is = "list", required = true, count = { 2, 10 }, check = have_same_parts, each = card },
   },
   CALL_PERMISSION_REQUEST = empty,
 }, {

@@ -60,13 +60,11 @@ local by_category = some_variants("category", {
 local function texts(format, positional, named)
   local text = { is = "string", format = format }
   return everywhere {
-    HEADER = some_variants("format", { TEXT = open({ text = text }, { inferred = { examples = {
-      text = "text", required = true, values = positional and "example.header_text",
-      named = named and "example.header_text_named_params",
+    HEADER = some_variants("format", { TEXT = open({ text = text }, { inferred = { check = placeholders.examples {
+      required = true, values = positional and "header_text", named = named and "header_text_named_params",
     } } }) }),
-    BODY = open({ text = text }, { inferred = { examples = {
-      text = "text", required = true, sets = positional and "example.body_text",
-      named = named and "example.body_text_named_params",
+    BODY = open({ text = text }, { inferred = { check = placeholders.examples {
+      required = true, sets = positional and "body_text", named = named and "body_text_named_params",
     } } }),
   }
 end

@@ -28,7 +28,7 @@ local body = object({
   text = with(text(1024), { also = { numbered } }), -- `not_authentication` requires the text
   example = example { body_text = list_of(list_of(some_text)) },
   add_security_recommendation = { is = "boolean" },
-}, { inferred = { examples = { text = "text", sets = "example.body_text" } } })
+}, { inferred = { check = placeholders.examples { sets = "body_text" } } })
 
 local footer = with(creation.footer,
   { at_least_one = creation.footer_fields, inferred = { exactly_one = creation.footer_fields } })
