@@ -36,17 +36,20 @@ local report = refusal_log.new(ngx_work.log)
 -- Outside of OpenResty, some versions of the Lua module of nginx log a warning for each `ngx.sleep(0)`.
 local function yield() ngx.sleep(0.001) end
 
-local function drain_of(receiver, options)
-  local drain = drains[receiver]
-  if drain then return drain end
-  options = complete(options, OPTIONS, "waba.webhook.nginx", 3)
+local function new_drain(receiver, options)
+  options = complete(options, OPTIONS, "waba.webhook.nginx", 4)
   local running = options.concurrency ~= 0 and ngx_work.new(receiver, options) or nil
   local target = running and running.work or receiver.inbox
   local function put(events, sources) return target:put(events, sources) end
-  drain = {
+  return {
     running = running, work = running and running.work,
     put = receiver.inbox.grouped and group.new(target, yield, new_latch, open) or put,
   }
+end
+
+-- Outside of `new_drain`, because LuaJIT can't compile a function that contains another function.
+local function drain_of(receiver, options)
+  local drain = drains[receiver] or new_drain(receiver, options)
   drains[receiver] = drain
   return drain
 end

@@ -109,7 +109,7 @@ local function work_in(self, group, stop)
       is_stopping = err ~= nil and not self.forever
     end
     self.is_ending = is_stopping
-    results.call_after(self, group)
+    if self.stored[1] then results.call_after(self, group) end
     if self.forever and err and not self.is_unreadable then -- reports only the first of several consecutive errors
       local title = self.inbox.title or "the inbox"
       results.report(self, ("%s can't be read, trying again: %s"):format(title, tostring(err)))

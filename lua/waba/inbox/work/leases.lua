@@ -80,12 +80,17 @@ local function tend_all(receiver, taking)
   for _, running in ipairs(list) do leases.tend(running, running == taking) end
 end
 
+-- Functions for `results.acknowledge_with`. LuaJIT can't compile a function that contains another function.
+local function exchange_with(self, done, n) return self.inbox:exchange(done, n, self.lease) end
+
+local function put_with(self, done, n, events, sources)
+  return self.inbox:put(events, sources, { done = done, n = n, lease = self.lease })
+end
+
 -- Acknowledges finished events, and takes other events. Returns the results of the inbox's `exchange`.
 local function exchange(self, n)
   if results.can_exchange(self) then
-    local events, due = results.acknowledge_with(self, function(done)
-      return self.inbox:exchange(done, n, self.lease)
-    end)
+    local events, due = results.acknowledge_with(self, exchange_with, n)
     if events then return events, due end
     results.settle(self)
     if not results.are_refused_long(self) then return nil, due end
@@ -126,9 +131,7 @@ function leases:put(events, sources)
   end
   self.puts = self.puts + 1
   local now = clock()
-  local stored, taken, due = results.acknowledge_with(self, function(done)
-    return self.inbox:put(events, sources, { done = done, n = n, lease = self.lease })
-  end)
+  local stored, taken, due = results.acknowledge_with(self, put_with, n, events, sources)
   if not stored then return nil, taken end
   enqueue(self, taken, due, now)
   self.patience = PATIENCE

@@ -104,11 +104,11 @@ function results.can_exchange(self)
     and clock() >= self.settle_at
 end
 
---- Calls a function that acknowledges the finished events. Returns the results of the function.
-function results.acknowledge_with(self, call)
+--- Calls `call(self, done, ...)`, which acknowledges the finished events `done`. Returns the results of the function.
+function results.acknowledge_with(self, call, ...)
   local done = self.finished
   self.finished = {}
-  local result, second, third = call(done)
+  local result, second, third = call(self, done, ...)
   if result then
     self.refused_since = nil
     note_stored(self, done)
@@ -126,9 +126,9 @@ local function finish_event(self, event, group)
   self:notify()
 end
 
+--- Calls the functions `after` of the events in `self.stored`.
 function results.call_after(self, group)
   local list = self.stored
-  if #list == 0 then return end
   self.stored = {}
   for _, event in ipairs(list) do
     if group then

@@ -28,8 +28,8 @@ function starters.cqueues(_, fn) require("cqueues").running():wrap(fn) end
 function starters.copas(_, fn) require("copas").addthread(fn) end
 function starters.luv(_, fn) coroutine.wrap(fn)() end
 
-function starters.nginx(group, fn)
-  group.threads[#group.threads + 1] = rawget(_G, "ngx").thread.spawn(fn)
+function starters.nginx(group, fn, ...)
+  group.threads[#group.threads + 1] = rawget(_G, "ngx").thread.spawn(fn, ...)
 end
 
 -- Waits for the light threads that have ended, because nginx frees a light thread only after such a wait.
@@ -85,12 +85,16 @@ local function work(group, worker)
   until not wait_for_function(group, worker)
 end
 
+local function start_worker(group, fn, subject, argument)
+  local worker = { fn = fn, subject = subject, argument = argument }
+  group:start(function() work(group, worker) end)
+end
+
 --- Does the same as `start` for a function with two arguments, but uses the coroutine for further functions. The owner
 --- must call `close` at the end.
 function TaskGroup:run(fn, subject, argument)
-  if self.name == "nginx" then -- a new light thread costs less than a semaphore
-    return self:start(function() fn(subject, argument) end)
-  end
+  -- a new light thread costs less than a semaphore
+  if self.name == "nginx" then return self:start(fn, subject, argument) end
   local worker
   repeat
     worker = self.idle[#self.idle]
@@ -100,8 +104,7 @@ function TaskGroup:run(fn, subject, argument)
     worker.fn, worker.subject, worker.argument = fn, subject, argument
     return worker.waiter:wake()
   end
-  worker = { fn = fn, subject = subject, argument = argument }
-  self:start(function() work(self, worker) end)
+  start_worker(self, fn, subject, argument)
 end
 
 --- Ends the coroutines of `run` whose functions have returned.
