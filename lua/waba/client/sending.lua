@@ -120,8 +120,8 @@ end
 function send_now(self, address, message, options, form, slot, is_checked)
   local body, err = self.hosting.encode_message(address, message, self, options, form)
   if not body then return nil, err end
-  -- a field `= nil` reserves memory for a value that is set later
-  local call = { json = body, to = address, body = nil, head = nil, timeout = nil, connect_timeout = nil }
+  -- a field `= false` reserves memory for a value that is set later; LuaJIT reserves none for a field `= nil`
+  local call = { json = body, to = address, body = false, head = false, timeout = false, connect_timeout = false }
   if slot then call.slot = slot end
   if options then
     if options.bulk then call.bulk = true end

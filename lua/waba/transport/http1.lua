@@ -14,8 +14,8 @@ local LONGEST = 2 ^ 31 - 1 -- the longest timeout of a socket in milliseconds
 
 --- One request and its response.
 ---@class waba.Exchange
----@field body? string|table  the body as `http1.open_body` prepares it
 ---@field to_send? integer  bytes of the request's body, if known
+---@field file? file*  the open file of the request's body
 ---@field started number  the time of `core.clock` at which the request was started
 ---@field deadline number  the time of `core.clock` at which the exchange must have ended
 ---@field armed number  the time of `core.clock` at which the timeout of the socket was last set
@@ -24,9 +24,12 @@ local LONGEST = 2 ^ 31 - 1 -- the longest timeout of a socket in milliseconds
 ---@field from integer  the position of the first unused byte in the buffer
 ---@field store? string|table  the parts of the body that were received, if the body is kept in memory
 ---@field divert? function  called with the bytes of the body, if the body is not kept in memory
----@field keep boolean?  true: the connection can be used again
+---@field closes boolean?  true: the connection can't be used again
 ---@field connected number?  the time at which the connection was established, if it is new
----@field first_byte number?  the time at which the head of the response was received
+---@field first_byte number  the time at which the head of the response was received
+---@field lines string  the head of the response, and the bytes that were received together with the head
+---@field body string  the body of the response
+---@field ended number?  the time at which the last byte was received, if the body did not arrive together with the head
 
 --- Returns nil and a failure.
 function http1.fail(exchange, kind, message, code)
@@ -78,13 +81,14 @@ function http1.report(exchange, to_receive)
   if progress then progress(exchange.bytes_sent, exchange.to_send, exchange.bytes_received, to_receive) end
 end
 
---- Determines the size of the field `body` of a `waba.Request`, and opens its file. `http1.close_body` closes the file.
---- Returns true, or nil and an error text.
-function http1.open_body(exchange, body)
+--- Determines the size of the request's body, and opens its file. `http1.close_body` closes the file. Returns true, or
+--- nil and an error text.
+function http1.open_body(exchange)
+  local body = exchange.request.body
   if body == nil or type(body) == "string" then
-    exchange.body, exchange.to_send = body, body and #body
+    exchange.to_send = body and #body
   elseif body.reader then
-    exchange.body, exchange.to_send, exchange.chunked = body, body.size, body.size == nil
+    exchange.to_send, exchange.chunked = body.size, body.size == nil
   else
     local handle, message = open_file(body.file, "rb")
     local size = handle and handle:seek "end"
@@ -92,26 +96,27 @@ function http1.open_body(exchange, body)
       if handle then handle:close() end
       return nil, ("the file %s cannot be sent: %s"):format(body.file, message or "it is no regular file")
     end
-    exchange.body, exchange.to_send = { handle = handle, size = size, file = body.file }, size
+    exchange.file, exchange.to_send = handle, size
   end
   return true
 end
 
 function http1.close_body(exchange)
-  local body = exchange.body
-  if type(body) == "table" and body.handle then body.handle:close() end
+  if not exchange.file then return end
+  exchange.file:close()
+  exchange.file = nil
 end
 
 -- Returns an iterator over the pieces of a body. The iterator returns the bytes of a piece, false after the last piece,
 -- or nil and an error text.
 local function pieces_of(exchange)
-  local body = exchange.body
+  local body = exchange.request.body
   if type(body) == "string" then
     return function() return body:sub(exchange.bytes_sent + 1, exchange.bytes_sent + PIECE) end
   end
   if body.reader then return function() return body.reader() or false end end
   return function()
-    local piece = body.handle:read(math.min(PIECE, exchange.to_send - exchange.bytes_sent))
+    local piece = exchange.file:read(math.min(PIECE, exchange.to_send - exchange.bytes_sent))
     if not piece then return nil, ("the file %s became shorter while it was sent"):format(body.file) end
     return piece
   end
@@ -165,7 +170,7 @@ end
 ---@return true|nil
 ---@return waba.TransferFailure|string|nil failure  a string is the error of the socket
 function http1.send(exchange, head, length, is_armed)
-  local body = exchange.body
+  local body = exchange.request.body
   local written, failure
   if body == nil then
     written, failure = write(exchange, head:bytes(length), is_armed)

@@ -164,14 +164,14 @@ local function read_body(exchange, size, is_chunked)
   if is_chunked then return read_chunked(exchange) end
   if size then return read_sized(exchange, size, size) end
   if size == false then return malformed(exchange, "the response has a malformed Content-Length") end
-  exchange.keep = false
+  exchange.closes = true
   return read_to_end(exchange)
 end
 
--- Parses the headers of a response. The head ends before the position `behind`.
-local function headers_of(lines, behind)
+-- Parses the headers of a response, whose complete head is at the beginning of `lines`.
+local function headers_of(lines)
   local _, last = lines:find("\r\n", 1, true)
-  return core.headers(lines, last + 1, behind - 3)
+  return core.headers(lines, last + 1, lines:find("\r\n\r\n", 1, true) + 1)
 end
 
 -- Returns the compression of the body, which no request allows; nil if the body is not compressed.
@@ -180,25 +180,21 @@ local function coding_of(headers)
   return coding and coding:lower() ~= "identity" and coding or nil
 end
 
--- The metatable of a response. When a program first reads a field other than `status` and `body`, the metatable
+-- The metatable of a response. When a program first reads a field that the exchange does not have, the metatable
 -- computes all of these fields.
 local Response = {}
 
 function Response.__index(response, name)
-  local exchange, lines = response.exchange, response.lines
+  local lines, started, first_byte = response.lines, response.started, response.first_byte
   setmetatable(response, nil)
-  if not exchange then return nil end
-  response.headers = headers_of(lines, response.behind)
+  response.headers = headers_of(lines)
   response.content_coding = coding_of(response.headers)
-  response.sent, response.reused = "yes", exchange.reused
   response.protocol = lines:byte(8) == 49 and "HTTP/1.1" or "HTTP/1.0"
-  response.bytes_sent, response.bytes_received = exchange.bytes_sent, exchange.bytes_received
-  local started = exchange.started
   response.timings = {
-    connect = exchange.connected and exchange.connected - started or 0,
-    first_byte = exchange.first_byte - started, total = response.ended - started,
+    connect = response.connected and response.connected - started or 0,
+    first_byte = first_byte - started, total = (response.ended or first_byte) - started,
   }
-  response.exchange, response.lines, response.behind, response.ended = nil, nil, nil, nil
+  response.lines = nil
   return response[name]
 end
 
@@ -209,8 +205,9 @@ local function receive_body(exchange, behind, size, is_chunked)
   exchange.buffer = exchange.buffer:sub(behind)
   local ok, failure = read_body(exchange, size, is_chunked)
   if not ok then return nil, failure end
-  local store = exchange.store
-  return type(store) == "table" and table.concat(store) or store or ""
+  local store = exchange.store or ""
+  exchange.store, exchange.divert = nil, nil
+  return type(store) == "table" and table.concat(store) or store
 end
 
 -- Reads responses until one is final.
@@ -221,30 +218,37 @@ local function receive(exchange, divert)
     exchange.buffer = exchange.buffer:sub(behind)
     return receive(exchange, divert)
   end
-  local now = clock()
-  exchange.first_byte, exchange.keep = now, minor == 1 and not closes
+  local lines = exchange.buffer
+  exchange.first_byte, exchange.lines = clock(), lines
+  if closes or minor ~= 1 then exchange.closes = true end
   if divert and status < 300 then
-    local coding = coding_of(headers_of(exchange.buffer, behind))
+    local coding = coding_of(headers_of(lines))
     if coding then return http1.fail(exchange, "protocol", COMPRESSED:format(coding), "compressed") end
     exchange.divert = divert
   end
   if exchange.request.head.method == "HEAD" or status == 204 or status == 304 then size, is_chunked = 0, false end
-  local lines = exchange.buffer
   local body, failure = receive_body(exchange, behind, size, is_chunked)
   if not body then return nil, failure end
-  if exchange.from <= #exchange.buffer then exchange.keep = false end -- there are bytes after the end of the response
-  return setmetatable({
-    status = status, body = body, exchange = exchange, lines = lines, behind = behind,
-    ended = #lines == behind - 1 + #body and now or clock(), -- the time at which the last byte was received
-  }, Response)
+  exchange.body = body
+  if exchange.from <= #exchange.buffer then exchange.closes = true end -- there are bytes after the end of the response
+  if #lines ~= behind - 1 + #body then exchange.ended = clock() end
+  return exchange
 end
 
---- Reads the final response, and ignores interim (1xx) responses. If there is a function `divert`, calls it with the
---- bytes of a 2xx body, which are then not kept in memory. `divert` returns an error text and a code if it fails.
+--- Reads the final response into the exchange, and ignores interim (1xx) responses. Returns the exchange. If there is a
+--- function `divert`, calls it with the bytes of a 2xx body, which are then not kept in memory. `divert` returns an error
+--- text and a code if it fails.
 function http1_response.receive(exchange, divert)
   local ok, failure = read_more(exchange)
   if not ok then return nil, failure end
   return receive(exchange, divert)
+end
+
+--- Converts an exchange that has its response into the `waba.Response`, so that a message needs no second table. The
+--- exchange must not be used any longer.
+function http1_response.of(exchange)
+  exchange.socket, exchange.request = nil, nil
+  return setmetatable(exchange, Response)
 end
 
 return http1_response

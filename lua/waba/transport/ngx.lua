@@ -155,7 +155,7 @@ local function receive_early(exchange, reason)
   local _, failure = http1.fail_by_reason(exchange, reason, "the request could not be sent")
   exchange.deadline, exchange.armed = core.clock() + 0.1, 0
   local response, late = receive(exchange)
-  exchange.keep = false
+  exchange.closes = true
   if response or exchange.sent == "yes" then return response, late end
   return nil, failure
 end
@@ -178,29 +178,26 @@ end
 
 local function finish(exchange, response)
   local socket, part = exchange.socket, exchange.part
-  if not response or not exchange.keep or not socket:setkeepalive() then socket:close() end
+  if not response or exchange.closes or not socket:setkeepalive() then socket:close() end
   http1.close_body(exchange)
   if part then
     if part.handle then part.handle:close() end
     if part.name then os.remove(part.name) end
-    part.name, part.handle = nil, nil
+    part.name, part.handle, exchange.part = nil, nil, nil
   end
-  -- the response references the exchange, and a program can keep the response for a long time
-  exchange.socket, exchange.request, exchange.body = nil, nil, nil
 end
 
 -- Makes the exchange of one attempt, without a connection.
 local function prepare(request, started)
-  local exchange = {
-    request = request, started = started, deadline = request.timeout and started + request.timeout or math.huge,
-    armed = 0, sent = "no", bytes_sent = 0, bytes_received = 0, buffer = "", from = 1,
-    -- these fields are set later; listing them gives the table its final size at once
-    socket = nil, body = nil, to_send = nil, reused = nil, status = nil, keep = nil, first_byte = nil, store = nil,
-  }
   local allowed, socket = pcall(tcp)
+  -- with `to_send`, `reused` and `status` an exchange has 16 fields: LuaJIT doubles the memory of a table for the 17th
+  local exchange = {
+    request = request, socket = socket, started = started,
+    deadline = request.timeout and started + request.timeout or math.huge, armed = 0, sent = "no", bytes_sent = 0,
+    bytes_received = 0, buffer = "", from = 1, first_byte = 0, lines = "", body = "",
+  }
   if not allowed then return http1.fail(exchange, "invalid", select(2, runtime.can_wait_in_nginx()) or socket) end
-  exchange.socket = socket
-  local fine, message = http1.open_body(exchange, request.body)
+  local fine, message = http1.open_body(exchange)
   if not fine then return http1.fail(exchange, "invalid", message, "body") end
   if request.into and request.into.file then
     exchange.part, message = open_part(request.into.file)
@@ -220,7 +217,7 @@ local function try(request, target, started, now)
   finish(exchange, done and response)
   if not done then error(response, 0) end
   if not response then return nil, failure, exchange.is_uncertain end
-  return response
+  return http1_response.of(exchange)
 end
 
 function Ngx:send(request)
