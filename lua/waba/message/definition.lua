@@ -1,9 +1,11 @@
 -- Compares template messages with definitions (cloud.md, sections 2.18 and 5.4; on-premise.md, section 9.4).
 
+local core = require "waba.core"
 local errors = require "waba.errors"
 local option = require "waba.option"
 local parts = require "waba.message.parts"
 
+local utf8_length = core.utf8_length
 local is_table, positions, upper = parts.is_table, parts.positions, parts.upper
 
 local definition = {}
@@ -14,20 +16,11 @@ definition.HEADERS = {
   IMAGE = "image", VIDEO = "video", DOCUMENT = "document", GIF = "gif", LOCATION = "location", PRODUCT = "product",
 }
 
--- The types of buttons that have a value. A URL button has a value only if its URL has a placeholder. `field` is the
--- field of waba.TemplateButton with the value. `sub_type` is the sub_type of the button's component; the default is the
--- button's type in lower case. `default` is the value that `filling.fill` uses if the caller has passed no value.
-definition.BUTTONS = {
-  QUICK_REPLY = { field = "payload", optional = true },
-  URL = { field = "url" },
-  COPY_CODE = { field = "copy_code" },
-  OTP = { field = "otp", sub_type = "url" },
-  FLOW = { field = "flow", default = true },
-  CATALOG = { field = "catalog", optional = true },
-  MPM = { field = "mpm" },
-  VOICE_CALL = { field = "voice_call", optional = true },
-  ORDER_DETAILS = { field = "order_details" },
-}
+-- The types of buttons that have a value. A URL button has a value only if its URL has a placeholder.
+definition.BUTTONS = {}
+for _, button in ipairs(require("waba.message.template").buttons) do
+  definition.BUTTONS[button.type or button.sub_type:upper()] = button
+end
 
 local HEADERS, BUTTONS = definition.HEADERS, definition.BUTTONS
 
@@ -91,10 +84,6 @@ local function is_missing(parameter)
   return not is_table(parameter) or parameter.type == "text" and (parameter.text == nil or parameter.text == "")
 end
 
-local function length_of(text)
-  return #text:gsub("[\128-\191]", "")
-end
-
 -- Reports a value that is neither a text nor the result of waba.currency or waba.date_time. filling.lua reports
 -- booleans.
 local function check_kind(found, path, name, parameter)
@@ -104,10 +93,11 @@ local function check_kind(found, path, name, parameter)
 end
 
 local function check_length(found, path, text, values, most)
-  local length = length_of((text:gsub("{{%s*([%w_]+)%s*}}", function(name)
+  local filled = text:gsub("{{%s*([%w_]+)%s*}}", function(name)
     local value = values[position_of(name) or name]
     return type(value) == "string" and value or nil
-  end)))
+  end)
+  local length = utf8_length(filled) or 0
   if length > most then add(found, path, "%s has %d characters with its values: at most %d", path, length, most) end
 end
 
@@ -185,12 +175,11 @@ local function check_button(found, path, button, component)
     if needs_value(button, kind) then add(found, path, "%s (%s) is missing a value", path, name) end
     return
   end
-  local sub_type = kind and kind.sub_type or name:lower()
   if not kind or name == "URL" and not needs_value(button, kind) then
     return add(found, path, "%s (%s) takes no value", path, name)
   end
-  if tostring(component.sub_type):lower() ~= sub_type then
-    return add(found, path, "%s must be a button of type %s, not %s", path, sub_type, tostring(component.sub_type))
+  if tostring(component.sub_type):lower() ~= kind.sub_type then
+    return add(found, path, "%s must be a button of type %s, not %s", path, kind.sub_type, tostring(component.sub_type))
   end
   if name == "URL" then check_text(found, path, button.url, component, MOST.url) end
 end
@@ -245,7 +234,7 @@ function check_components(found, prefix, defined, components)
     local has_code = upper(defined.category) == "AUTHENTICATION"
     if text == nil and has_code then text = "{{1}}" end
     local code = check_text(found, prefix .. "body", text, given.BODY, most)[1]
-    local length = type(code) == "string" and has_code and length_of(code) or 0
+    local length = type(code) == "string" and has_code and utf8_length(code) or 0
     if length > MOST.code then add(found, "body", "body: the code has %d characters: at most %d", length, MOST.code) end
   end
   local offer = known.LIMITED_TIME_OFFER and known.LIMITED_TIME_OFFER.limited_time_offer

@@ -71,35 +71,40 @@ local function header_component(header)
   return { type = "header", parameters = { value } }
 end
 
-local function action_parameter(action)
-  return { { type = "action", action = action } }
-end
-
 local function thumbnail_action(value)
   if not is_table(value) then value = { thumbnail_product_retailer_id = value } end
   return with_strings(value, "thumbnail_product_retailer_id")
 end
 
-local function text_parameter(value)
-  return { { type = "text", text = wire_string(value) } }
-end
-
-local function flow_parameters(value)
-  if value == true then return action_parameter {} end
-  if not is_table(value) then return action_parameter { flow_token = wire_string(value) } end
+local function flow_action(value)
+  if value == true then return {} end
+  if not is_table(value) then return { flow_token = wire_string(value) } end
   local action = with_strings(value, "flow_token")
   if is_empty(action.flow_action_data) then action.flow_action_data = nil end
-  return action_parameter(action)
+  return action
 end
 
-local function mpm_parameters(value)
+local function mpm_action(value)
   local action = thumbnail_action(value)
   action.sections = each(action.sections, product_section)
-  return action_parameter(action)
+  return action
+end
+
+local function order_action(value) return { order_details = orders.details(value) } end
+
+local function payment_action(value)
+  local request = is_table(value) and value.payment_setting ~= nil and copy(value) or { payment_setting = value }
+  request.payment_setting = orders.payment_setting(request.payment_setting)
+  return { payment_request = request }
+end
+
+-- Returns a function that makes the only parameter of a button, a string.
+local function string_of(kind)
+  return function(value) return { { type = kind, [kind] = wire_string(value) } } end
 end
 
 local function voice_call_parameters(value)
-  if not is_table(value) then return { { type = "payload", payload = wire_string(value) } } end
+  if not is_table(value) then return string_of "payload"(value) end
   local names, result = {}, {}
   for name in pairs(value) do names[#names + 1] = name end
   table.sort(names, function(x, y) return tostring(x) < tostring(y) end)
@@ -108,30 +113,23 @@ local function voice_call_parameters(value)
   return result
 end
 
-local function payment_request_parameters(value)
-  local request = is_table(value) and value.payment_setting ~= nil and copy(value) or { payment_setting = value }
-  request.payment_setting = orders.payment_setting(request.payment_setting)
-  return action_parameter { payment_request = request }
-end
-
 -- The short forms of buttons: the field of waba.TemplateButton, the platform's sub_type, and the function that returns
--- the parameters. If a button has several of these fields, the first field in this list is used. If `optional` is true,
--- the message has no component for a button whose field has the value true.
+-- the parameters, or the action in the only parameter. If a button has several of these fields, the first field in this
+-- list is used. If `may_be_true` is true, the message has no component for a button whose field has the value true.
+-- `type` is the button's type in a definition; the default is the sub_type. A button with `optional` needs no value.
+-- `default` is the value that `filling.fill` uses if the caller has passed no value.
 local short_buttons = {
-  { field = "payload", sub_type = "quick_reply",
-    parameters = function(value) return { { type = "payload", payload = wire_string(value) } } end },
-  { field = "url", sub_type = "url", parameters = text_parameter },
-  { field = "otp", sub_type = "url", parameters = text_parameter },
-  { field = "copy_code", sub_type = "copy_code",
-    parameters = function(value) return { { type = "coupon_code", coupon_code = wire_string(value) } } end },
-  { field = "flow", sub_type = "flow", parameters = flow_parameters },
-  { field = "catalog", sub_type = "catalog", optional = true,
-    parameters = function(value) return action_parameter(thumbnail_action(value)) end },
-  { field = "mpm", sub_type = "mpm", parameters = mpm_parameters },
-  { field = "voice_call", sub_type = "voice_call", optional = true, parameters = voice_call_parameters },
-  { field = "order_details", sub_type = "order_details",
-    parameters = function(value) return action_parameter { order_details = orders.details(value) } end },
-  { field = "payment_request", sub_type = "payment_request", parameters = payment_request_parameters },
+  { field = "payload", sub_type = "quick_reply", optional = true, parameters = string_of "payload" },
+  { field = "url", sub_type = "url", parameters = string_of "text" },
+  { field = "otp", sub_type = "url", type = "OTP", parameters = string_of "text" },
+  { field = "copy_code", sub_type = "copy_code", parameters = string_of "coupon_code" },
+  { field = "flow", sub_type = "flow", default = true, action = flow_action },
+  { field = "catalog", sub_type = "catalog", optional = true, may_be_true = true, action = thumbnail_action },
+  { field = "mpm", sub_type = "mpm", action = mpm_action },
+  { field = "voice_call", sub_type = "voice_call", optional = true, may_be_true = true,
+    parameters = voice_call_parameters },
+  { field = "order_details", sub_type = "order_details", action = order_action },
+  { field = "payment_request", sub_type = "payment_request", action = payment_action },
 }
 
 local function button_component(button, position)
@@ -143,9 +141,11 @@ local function button_component(button, position)
   for _, short in ipairs(short_buttons) do
     local value = button[short.field]
     if value ~= nil then
-      if value == true and short.optional then return nil end
+      if value == true and short.may_be_true then return nil end
       component[short.field] = nil
-      component.sub_type, component.parameters = short.sub_type, short.parameters(value)
+      component.sub_type = short.sub_type
+      component.parameters = short.action and { { type = "action", action = short.action(value) } }
+        or short.parameters(value)
       return component
     end
   end
@@ -172,8 +172,8 @@ local template_components -- declared here, because a card contains components
 local function carousel(cards)
   return { type = "carousel", cards = each(cards, function(card, key)
     if not is_table(card) then return card end
-    local result = { card_index = type(key) == "number" and key - 1 or nil }
-    for name, value in pairs(card) do result[name] = value end
+    local result = copy(card)
+    if card.card_index == nil and type(key) == "number" then result.card_index = key - 1 end
     if card.components == nil then
       result.header, result.body, result.buttons = nil, nil, nil
       result.components = template_components { header = card.header, body = card.body, buttons = card.buttons }
@@ -305,4 +305,4 @@ function message.hsm(content)
   return { type = "hsm", hsm = content }
 end
 
-return { builders = message }
+return { builders = message, buttons = short_buttons }
