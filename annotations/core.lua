@@ -56,15 +56,6 @@ function core.is_number(value, least, most) end
 ---@return integer? position  the position (from 1) of the first byte that is not valid UTF-8
 function core.utf8_length(text) end
 
----@param bytes string
----@return string base64  with padding and without line breaks
-function core.base64(bytes) end
-
---- Percent-encodes all characters except the unreserved characters of RFC 3986.
----@param text string
----@return string
-function core.percent_encode(text) end
-
 --- Compares two strings. The duration depends on the length of `candidate` only.
 ---@param secret string
 ---@param candidate string
@@ -78,13 +69,6 @@ function core.equals(secret, candidate) end
 ---@return true|nil ok
 ---@return string? message  an error text that never contains the value
 function core.check_header(name, value) end
-
---- Returns the value of an `Authorization` header for HTTP Basic authentication.
----@param user string  the user name, which must not contain a colon
----@param password string
----@return string|nil value
----@return string? message  an error text that never contains the password
-function core.basic(user, password) end
 
 --- Returns the origin of a URL ("https://host:port", without a default port). Accepts `https`, and for loopback also
 --- `http`. Refuses any other scheme, user information in the URL, and a URL without a host.

@@ -214,36 +214,6 @@ describe("redact", function()
   end)
 end)
 
-describe("basic", function()
-  it("writes the header that the gateway expects", function()
-    assert.equal("Basic dGVzdHVzZXI6dGVzdHBhc3M=", core.basic("testuser", "testpass"))
-    assert.equal("Basic Og==", core.basic("", ""))
-    assert.equal("Basic QWxhZGRpbjpvcGVuOnNlc2FtZQ==", core.basic("Aladdin", "open:sesame"))
-  end)
-
-  it("agrees with base64 for every length", function()
-    for user = 0, 20 do
-      for password = 0, 20 do
-        local u, p = ("u"):rep(user), ("\195\188"):rep(password)
-        assert.equal("Basic " .. core.base64(u .. ":" .. p), core.basic(u, p))
-      end
-    end
-  end)
-
-  it("refuses a colon in the user and control characters in both, without quoting them", function()
-    local COLON = "the user name has a colon, which HTTP Basic does not allow"
-    local USER = "the user name has a control character: expected printable text"
-    local PASSWORD = "the password has a control character: expected printable text"
-    for _, case in ipairs {
-      { ":", "p", COLON }, { "u:", "p", COLON }, { "\n", "p", USER }, { "u\31", "p", USER }, { "u\127", "", USER },
-      { "u", "\r\n", PASSWORD }, { "u", "p\0", PASSWORD }, { "u", "\127p", PASSWORD },
-    } do
-      assert.same({ nil, case[3] }, { core.basic(case[1], case[2]) })
-    end
-    assert.equal("Basic " .. core.base64 " ~\128: :~\255", core.basic(" ~\128", " :~\255"))
-  end)
-end)
-
 -- Returns the bytes of a request head without a body.
 local function head(...)
   local ready, message = core.ready_head(...)

@@ -1,4 +1,4 @@
--- src/text.c through waba.core: UTF-8, base64, percent-encoding, comparison of secrets, checks of headers.
+-- src/text.c through waba.core: UTF-8, comparison of secrets, checks of headers.
 
 local core = require "waba.core"
 
@@ -76,43 +76,6 @@ describe("utf8_length", function()
   end)
 end)
 
-describe("base64", function()
-  it("writes the test vectors of RFC 4648", function()
-    local vectors = {
-      [""] = "", f = "Zg==", fo = "Zm8=", foo = "Zm9v", foob = "Zm9vYg==", fooba = "Zm9vYmE=", foobar = "Zm9vYmFy",
-    }
-    for text, expected in pairs(vectors) do assert.equal(expected, core.base64(text)) end
-  end)
-
-  it("uses all 64 digits of the standard alphabet", function()
-    local all = bytes "00 10 83 10 51 87 20 92 8B 30 D3 8F 41 14 93 51 55 97 61 96 9B 71 D7 9F 82 18 A3 92 59 A7 A2 "
-      .. bytes "9A AB B2 DB AF C3 1C B3 D3 5D B7 E3 9E BB F3 DF BF"
-    assert.equal("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", core.base64(all))
-  end)
-
-  it("accepts bytes of any value and any number of bytes", function()
-    local encoded = core.base64(("\0\255"):rep(50000))
-    assert.equal(133336, #encoded)
-    assert.is_nil(encoded:find "[^A-Za-z0-9+/=]")
-  end)
-end)
-
-describe("percent_encode", function()
-  it("does not change the unreserved characters", function()
-    local unreserved = "ABCXYZabcxyz0189-._~"
-    assert.equal(unreserved, core.percent_encode(unreserved))
-  end)
-
-  it("encodes all other bytes", function()
-    assert.equal("a%20b%2Fc%3Fd%3De%26f%2B%25%00%0A%C3%BC", core.percent_encode("a b/c?d=e&f+%\0\n" .. bytes "C3 BC"))
-    for code = 0, 255 do
-      local char = string.char(code)
-      local expected = char:find "[%w%-._~]" and code < 128 and char or ("%%%02X"):format(code)
-      assert.equal(expected, core.percent_encode(char))
-    end
-  end)
-end)
-
 describe("equals", function()
   it("distinguishes equal strings from all others", function()
     local texts = { "", "a", "b", "ab", "aa", "aaa", "abab", "\0", "\0\0", "geheim", "geheiM", "Geheim",
@@ -174,7 +137,7 @@ describe("check_header", function()
 end)
 
 describe("an argument of the wrong type", function()
-  for _, name in ipairs { "utf8_length", "base64", "percent_encode", "equals", "check_header" } do
+  for _, name in ipairs { "utf8_length", "equals", "check_header" } do
     it("is an error in " .. name, function()
       assert.has_error(function() core[name]() end)
       assert.has_error(function() core[name]({}, {}) end)

@@ -10,13 +10,6 @@
 #include "system.h"
 #include "text.h"
 
-/* Returns a string argument. Refuses a string so long that a size computed from its length could overflow. */
-static const char *check_text(lua_State *L, int index, size_t *length) {
-  const char *text = luaL_checklstring(L, index, length);
-  luaL_argcheck(L, *length <= SIZE_MAX / 8, index, "the string is too long: at most an eighth of the address space");
-  return text;
-}
-
 static int utf8_length(lua_State *L) {
   size_t length, characters, error_at;
   const char *text = luaL_checklstring(L, 1, &length);
@@ -36,24 +29,6 @@ static int is_number(lua_State *L) {
   return compat_boolean(L, length > 0 && i == length);
 }
 
-static int base64(lua_State *L) {
-  size_t length;
-  const char *bytes = check_text(L, 1, &length);
-  const size_t size = text_base64_size(length);
-  char *out = lua_newuserdatauv(L, size, 0);
-  text_base64(bytes, length, out);
-  return compat_bytes(L, out, size);
-}
-
-static int percent_encode(lua_State *L) {
-  size_t length;
-  const char *text = check_text(L, 1, &length);
-  const size_t size = text_percent_encode(text, length, NULL);
-  char *out = lua_newuserdatauv(L, size, 0);
-  text_percent_encode(text, length, out);
-  return compat_bytes(L, out, size);
-}
-
 static int equals(lua_State *L) {
   size_t secret_length, candidate_length;
   const char *secret = luaL_checklstring(L, 1, &secret_length);
@@ -67,35 +42,6 @@ static int check_header(lua_State *L) {
   const char *value = luaL_checklstring(L, 2, &value_length);
   const char *message = text_header_error(name, name_length, value, value_length);
   return message != NULL ? compat_pusherror(L, message) : compat_boolean(L, 1);
-}
-
-/* RFC 7617 forbids control characters in the user name and the password. */
-static bool has_control(const char *text, size_t length) {
-  for (size_t i = 0; i < length; i++) {
-    if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F) return true;
-  }
-  return false;
-}
-
-static int basic(lua_State *L) {
-  size_t user_length, password_length;
-  const char *user = check_text(L, 1, &user_length), *password = check_text(L, 2, &password_length), *message = NULL;
-  if (has_control(password, password_length)) message = "the password has a control character: expected printable text";
-  if (has_control(user, user_length)) message = "the user name has a control character: expected printable text";
-  if (memchr(user, ':', user_length) != NULL) message = "the user name has a colon, which HTTP Basic does not allow";
-  if (message != NULL) return compat_pusherror(L, message);
-  const size_t length = user_length + 1 + password_length, size = 6 + text_base64_size(length);
-  /* The user name and the password are at the end of the space for their base64 form. Writing the base64 form from the
-   * start of the space never overwrites a byte that was not read yet. */
-  char *out = lua_newuserdatauv(L, size, 0), *pair = out + size - length;
-  memcpy(out, "Basic ", 6);
-  memcpy(pair, user, user_length);
-  pair[user_length] = ':';
-  memcpy(pair + user_length + 1, password, password_length);
-  text_base64(pair, length, out + 6);
-  lua_pushlstring(L, out, size);
-  text_wipe(out, size);
-  return 1;
 }
 
 static int origin(lua_State *L) {
@@ -139,8 +85,6 @@ static int error_text(lua_State *L) {
 static const luaL_Reg functions[] = {
     {"absolute_path", path_absolute},
     {"append", file_new},
-    {"base64", base64},
-    {"basic", basic},
     {"can_write", path_can_write},
     {"can_yield", can_yield},
     {"check_header", check_header},
@@ -158,7 +102,6 @@ static const luaL_Reg functions[] = {
     {"is_terminal", terminal_is_terminal},
     {"make_private", path_make_private},
     {"origin", origin},
-    {"percent_encode", percent_encode},
     {"random", random_number},
     {"ready_head", ready_head_new},
     {"redact", credentials_redact},

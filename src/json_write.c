@@ -230,7 +230,7 @@ static bool put_value(struct writer *writer, int depth) {
 static bool is_plain_name(const char *name, size_t length) {
   for (size_t i = 0; i < length; i++) {
     const char c = name[i];
-    if (c != '_' && !(text_lower(c) >= 'a' && text_lower(c) <= 'z') && !(i > 0 && text_is_digit(c))) return false;
+    if (c != '_' && !text_is_letter(c) && !(i > 0 && text_is_digit(c))) return false;
   }
   return length > 0;
 }

@@ -53,7 +53,7 @@ static const char *read_name(const char *text, size_t length, char host[HOST_SIZ
   if (length > 253) return "the URL's host is too long: expected at most 253 characters";
   for (size_t i = 0; i < length; i++) {
     char c = text_lower(text[i]);
-    if (!text_is_digit(c) && !(c >= 'a' && c <= 'z') && c != '-' && c != '.' && c != '_') {
+    if (!text_is_digit(c) && !text_is_letter(c) && c != '-' && c != '.' && c != '_') {
       return "the URL's host has a character that is not allowed: expected letters, digits, hyphens and dots";
     }
     if (c == '.' && (i == 0 || i + 1 == length || text[i - 1] == '.')) {

@@ -66,48 +66,6 @@ char *text_copy(const char *bytes, size_t length) {
   return copied;
 }
 
-size_t text_base64_size(size_t length) { return (length + 2) / 3 * 4; }
-
-void text_base64(const char *bytes, size_t length, char *out) {
-  static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const unsigned char *in = (const unsigned char *)bytes;
-  for (; length >= 3; length -= 3, in += 3) {
-    *out++ = digits[in[0] >> 2];
-    *out++ = digits[(in[0] & 3) << 4 | in[1] >> 4];
-    *out++ = digits[(in[1] & 15) << 2 | in[2] >> 6];
-    *out++ = digits[in[2] & 63];
-  }
-  if (length == 0) return;
-  const unsigned char second = length == 2 ? in[1] : 0;
-  *out++ = digits[in[0] >> 2];
-  *out++ = digits[(in[0] & 3) << 4 | second >> 4];
-  *out++ = length == 2 ? digits[(second & 15) << 2] : '=';
-  *out = '=';
-}
-
-/* Recognises ASCII only. The functions of ctype.h depend on the locale. */
-static bool is_alphanumeric(unsigned char c) {
-  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-}
-
-size_t text_percent_encode(const char *text, size_t length, char *out) {
-  static const char digits[] = "0123456789ABCDEF";
-  size_t size = 0;
-  for (size_t i = 0; i < length; i++) {
-    const unsigned char c = (unsigned char)text[i];
-    const bool is_unreserved = is_alphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~';
-    if (out != NULL) {
-      out[size] = is_unreserved ? (char)c : '%';
-      if (!is_unreserved) {
-        out[size + 1] = digits[c >> 4];
-        out[size + 2] = digits[c & 15];
-      }
-    }
-    size += is_unreserved ? 1 : 3;
-  }
-  return size;
-}
-
 bool text_equals(const char *secret, size_t secret_length, const char *candidate, size_t candidate_length) {
   volatile unsigned char difference = (unsigned char)(secret_length != candidate_length);
   size_t at = 0;
@@ -135,8 +93,8 @@ bool text_equals_ignoring_case(const char *a, size_t a_length, const char *b, si
 
 static bool is_token(const char *text, size_t length) {
   for (size_t i = 0; i < length; i++) {
-    unsigned char c = (unsigned char)text[i];
-    if (!is_alphanumeric(c) && (c == '\0' || strchr("!#$%&'*+-.^_`|~", c) == NULL)) return false;
+    const char c = text[i];
+    if (!text_is_letter(c) && !text_is_digit(c) && (c == '\0' || strchr("!#$%&'*+-.^_`|~", c) == NULL)) return false;
   }
   return length > 0;
 }

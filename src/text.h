@@ -1,4 +1,4 @@
-/* Functions for bytes: UTF-8, base64, percent-encoding, comparison in constant time, checks of headers. Pure C without
+/* Functions for bytes: UTF-8, comparison in constant time, checks of headers. Pure C without
  * state. The caller owns every buffer. */
 #pragma once
 
@@ -10,8 +10,10 @@ static inline bool text_is_digit(char c) { return c >= '0' && c <= '9'; }
 
 static inline bool text_is_blank(char c) { return c == ' ' || c == '\t'; }
 
-/* Recognises ASCII only, independently of the locale. */
+/* `text_lower` and `text_is_letter` recognise ASCII only, independently of the locale. */
 static inline char text_lower(char c) { return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c); }
+
+static inline bool text_is_letter(char c) { return text_lower(c) >= 'a' && text_lower(c) <= 'z'; }
 
 #define TEXT_INTEGER_SIZE 20
 
@@ -24,16 +26,6 @@ char *text_copy(const char *bytes, size_t length);
 /* Counts the characters of a UTF-8 text. Returns false for invalid UTF-8, which includes surrogates, overlong forms and
  * code points above U+10FFFF; `*error_at` is then the offset of the invalid character. Either pointer may be NULL. */
 bool text_utf8_length(const char *text, size_t length, size_t *characters, size_t *error_at);
-
-/* Returns the size of the base64 form of `length` bytes, without NUL. */
-size_t text_base64_size(size_t length);
-
-/* Writes the base64 form into `out`, with padding and without line breaks and NUL. */
-void text_base64(const char *bytes, size_t length, char *out);
-
-/* Percent-encodes all characters except the unreserved ones of RFC 3986. Writes no NUL. Returns the size of the result.
- * If `out` is NULL, only computes the size. */
-size_t text_percent_encode(const char *text, size_t length, char *out);
 
 /* Compares in a time that depends on `candidate_length` only. */
 bool text_equals(const char *secret, size_t secret_length, const char *candidate, size_t candidate_length);

@@ -3,6 +3,7 @@
 
 local core = require "waba.core"
 local curl = require "waba.curl"
+local encoding = require "waba.encoding"
 local retry_after = require "waba.delivery.retry_after"
 local webhooks = require "waba.hosting.events"
 
@@ -119,9 +120,9 @@ function targets.text(bytes)
   else
     assert(core.utf8_length(bytes:sub(1, place - 1)), "invalid text before the reported position")
   end
-  local encoded = core.percent_encode(bytes)
+  local encoded = encoding.percent(bytes)
   assert(not encoded:find "[^%w%%._~-]" and percent_decode(encoded) == bytes, "another text")
-  assert(#core.base64(bytes) == math.floor((#bytes + 2) / 3) * 4, "another size")
+  assert(#encoding.base64(bytes) == math.floor((#bytes + 2) / 3) * 4, "another size")
   assert(core.equals(bytes, bytes) and not core.equals(bytes, bytes .. "x"), "not equal to itself")
   local half = bytes:sub(1, math.floor(#bytes / 2))
   assert(core.sha256():update(half):update(bytes:sub(#half + 1)):hex() == core.sha256():update(bytes):hex(), "another digest")

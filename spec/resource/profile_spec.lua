@@ -1,4 +1,5 @@
 local core = require "waba.core"
+local encoding = require "waba.encoding"
 local fixture = require "spec.support.resource_fixture"
 local scripted_transport = require "spec.support.scripted_transport"
 
@@ -189,7 +190,7 @@ describe("client.profile", function()
     end)
 
     it("is read from base64 as well", function()
-      for _, body in ipairs { core.base64(JPEG), "data:image/jpeg;base64," .. core.base64(JPEG) .. "\n" } do
+      for _, body in ipairs { encoding.base64(JPEG), "data:image/jpeg;base64," .. encoding.base64(JPEG) .. "\n" } do
         local scripted = scripted_transport.client { { body = body, headers = { ["content-type"] = "text/plain" } } }
         local photo = assert(scripted.profile:photo())
         assert.equal("image/jpeg", photo.type)

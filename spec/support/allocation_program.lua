@@ -7,6 +7,7 @@ package.path = "./?.lua;" .. package.path
 
 local core = require "waba.core"
 local curl = require "waba.curl"
+local encoding = require "waba.encoding"
 local process = require "spec.support.process"
 local server = require "spec.support.server"
 
@@ -115,9 +116,9 @@ local functions = {
   headers = function() return core.headers("A: b\r\nA: c\r\n", 1, 12) end,
   hash = function() return core.sha256():update("x"):hex() end,
   hmac = function() return core.hmac_sha256("key", "x") end,
-  base64 = function() return core.base64 "abcd" end,
-  percent = function() return core.percent_encode "ä b" end,
-  basic = function() return core.basic("user", "password") end,
+  base64 = function() return encoding.base64 "abcd" end,
+  percent = function() return encoding.percent "ä b" end,
+  basic = function() return encoding.basic("user", "password") end,
   origin = function() return core.origin "https://Example.com/x" end,
   path = function() return core.absolute_path "file" end,
   identity = function() return core.file_identity(upload) end,

@@ -1,7 +1,7 @@
 -- A client with the option `proxy`: the requests to the proxy, the errors when the proxy refuses, and that no error
 -- contains its user name and password.
 
-local core = require "waba.core"
+local encoding = require "waba.encoding"
 local process = require "spec.support.process"
 local server = require "spec.support.server"
 local support = require "spec.support.bulk"
@@ -100,7 +100,7 @@ describe("a proxy", function()
     local function assert_no_secret(err)
       local text = shown(err, client, client.transport) .. table.concat(events, "\n")
       assert.is_nil(text:find(SECRET, 1, true))
-      assert.is_nil(text:find(core.basic("user", SECRET), 1, true))
+      assert.is_nil(text:find(encoding.basic("user", SECRET), 1, true))
     end
 
     it("user and password gets one request", function()
@@ -111,7 +111,7 @@ describe("a proxy", function()
       assert.is_false(err.retryable)
       assert.is_false(err.maybe_sent)
       assert.equal(1, proxy:count(TARGET))
-      assert.equal(core.basic("user", SECRET), proxy:received(TARGET)[1].headers["proxy-authorization"])
+      assert.equal(encoding.basic("user", SECRET), proxy:received(TARGET)[1].headers["proxy-authorization"])
       assert_no_secret(err)
     end)
 

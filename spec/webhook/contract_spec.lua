@@ -1,6 +1,7 @@
 -- Webhooks that both hostings can send: the library returns the same event for the webhook of each hosting.
 
 local core = require "waba.core"
+local encoding = require "waba.encoding"
 local errors = require "waba.errors"
 local waba = require "waba"
 local webhooks = require "spec.support.webhooks"
@@ -128,7 +129,7 @@ describe("a receiver during a move between the hostings", function()
       played = function(event) seen[#seen + 1] = event.hosting .. ":played" end,
     } }
     for _, row in ipairs(rows) do
-      local headers = { authorization = core.basic("u", "p") }
+      local headers = { authorization = encoding.basic("u", "p") }
       assert.equal(200, (receiver:handle { method = "POST", headers = headers, body = row.on_premise }))
       -- The id of a message on Cloud hosting begins with "wamid.".
       local body = row.cloud:gsub('"id":"w', '"id":"wamid.')

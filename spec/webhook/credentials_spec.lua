@@ -3,6 +3,7 @@
 
 local core = require "waba.core"
 local credentials = require "waba.webhook.credentials"
+local encoding = require "waba.encoding"
 
 local function all(result, reason, ...)
   assert.equal(0, select("#", ...))
@@ -14,7 +15,7 @@ local DIGITS = ("0"):rep(64)
 
 describe("the check of credentials", function()
   it("returns true, or false and a reason that quotes no header", function()
-    local basic = core.basic("u", "p")
+    local basic = encoding.basic("u", "p")
     local no_header, wrong = "it has no Authorization header, or several", "its user or password is wrong"
     for _, row in ipairs {
       { KEY, { authorization = basic }, { true } },
@@ -71,7 +72,7 @@ describe("the check of credentials", function()
 
   it("accepts one user with several passwords, and several users with a password each", function()
     local function accepts(options, user, password)
-      return (credentials.checker(options)({ authorization = core.basic(user, password) }, ""))
+      return (credentials.checker(options)({ authorization = encoding.basic(user, password) }, ""))
     end
     local one = { user = "u", password = { "1", "2" } }
     assert.same({ true, true, false }, { accepts(one, "u", "1"), accepts(one, "u", "2"), accepts(one, "v", "2") })

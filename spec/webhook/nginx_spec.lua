@@ -4,6 +4,7 @@
 if not rawget(_G, "jit") then return end
 
 local core = require "waba.core"
+local encoding = require "waba.encoding"
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
@@ -626,7 +627,7 @@ scrape_configs:
     -- Returns the current values of an expression in the dashboard. Raises an error if the expression is invalid.
     local function query(expression)
       local plain = expression:gsub("%$__rate_interval", "1m"):gsub("%$instance", ".*")
-      local answer = api("query?query=" .. core.percent_encode(plain))
+      local answer = api("query?query=" .. encoding.percent(plain))
       assert.equal("success", answer.status, expression .. ": " .. tostring(answer.error))
       local values = {}
       for i, row in ipairs(answer.data.result) do values[i] = tonumber(row.value[2]) end

@@ -2,6 +2,7 @@
 
 local core = require "waba.core"
 local emulators = require "spec.support.emulator"
+local encoding = require "waba.encoding"
 local waba = require "waba"
 local webhooks = require "spec.support.webhooks"
 
@@ -275,7 +276,7 @@ end)
 describe("the number of an address", function()
   local TEXT = webhooks.texts "m1"
 
-  local function basic(user, password) return { authorization = core.basic(user, password) } end
+  local function basic(user, password) return { authorization = encoding.basic(user, password) } end
 
   local function take(receiver) return receiver.inbox:take(10) end
 

@@ -1,11 +1,12 @@
 local core = require "waba.core"
+local encoding = require "waba.encoding"
 local errors = require "waba.errors"
 local waba = require "waba"
 local webhooks = require "spec.support.webhooks"
 
 local TEXT = '{"messages":[{"from":"1","id":"m","type":"text","text":{"body":"Hi"}}]}'
 
-local function basic(user, password) return { authorization = core.basic(user, password) } end
+local function basic(user, password) return { authorization = encoding.basic(user, password) } end
 
 -- Returns a receiver with these options that accepts webhooks without credentials.
 local function open_receiver(options)
@@ -162,7 +163,7 @@ describe("a receiver", function()
       assert.equal(200, (post(receiver, "{}", { AUTHORIZATION = "basic  dGVzdHVzZXI6dGVzdHBhc3M= " })))
       for _, wrong in ipairs {
         "Basic dGVzdHVzZXI6dGVzdHBhc3M", "Basic", "", "dGVzdHVzZXI6dGVzdHBhc3M=", "Bearer dGVzdHVzZXI6dGVzdHBhc3M=",
-        core.basic("testuser", "testpasS"), core.basic("u", "testpass"),
+        encoding.basic("testuser", "testpasS"), encoding.basic("u", "testpass"),
       } do
         local status, headers = post(receiver, "{}", { authorization = wrong })
         assert.equal(401, status)
@@ -218,7 +219,7 @@ describe("a receiver", function()
     local function walk(value)
       if seen[value] then return end
       seen[value] = true
-      for _, word in ipairs { "us3r", "p4ssword", "h3ader", "s3cret", core.basic("us3r", "p4ssword") } do
+      for _, word in ipairs { "us3r", "p4ssword", "h3ader", "s3cret", encoding.basic("us3r", "p4ssword") } do
         assert.is_nil(tostring(value):find(word, 1, true))
       end
       if type(value) ~= "table" then return end
@@ -637,7 +638,7 @@ describe("the methods of an event", function()
     local digest = core.hmac_sha256("k", "x")
     local bytes = digest:gsub("%x%x", function(hex) return string.char(tonumber(hex, 16)) end)
     local body = webhooks.cloud { messages = ('{"from":"1","id":"m","type":"image","image":{"id":"i","sha256":"%s"}}'):format(
-      core.base64(bytes)) }
+      encoding.base64(bytes)) }
     with_event(body, function(event) event:download { file = "x.jpg" } end)
     assert.same({ "download", "i", { file = "x.jpg", sha256 = digest } }, calls[1])
     with_event((body:gsub('"sha256":"', "%0?")), function(event) event:download { file = "x.jpg" } end)

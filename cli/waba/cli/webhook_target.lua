@@ -1,6 +1,7 @@
 -- Posts webhook bodies to a program, with the URL, the credentials and the signature of the command line.
 
 local core = require "waba.core"
+local encoding = require "waba.encoding"
 local transports = require "waba.transport"
 
 local webhook_target = {}
@@ -26,7 +27,7 @@ local function headers_of(ctx, args)
     headers[name] = value
   end
   if args.user then
-    headers.Authorization = core.basic(args.user, ctx:environment("WABA_WEBHOOK_PASSWORD", "--user"))
+    headers.Authorization = encoding.basic(args.user, ctx:environment("WABA_WEBHOOK_PASSWORD", "--user"))
   end
   return headers
 end

@@ -4,6 +4,7 @@ local cloud = require "waba.hosting.cloud"
 local cloud_profile = require "waba.hosting.cloud.profile"
 local cloud_templates = require "waba.hosting.cloud.templates"
 local core = require "waba.core"
+local encoding = require "waba.encoding"
 local on_premise = require "waba.hosting.on_premise"
 local validate = require("waba.schema").validate
 
@@ -156,7 +157,7 @@ function requests.name_of(method, url)
 end
 
 local function fill(path, values)
-  return (path:gsub("{%+?([%w_]+)}", function(name) return core.percent_encode(values[name]) end))
+  return (path:gsub("{%+?([%w_]+)}", function(name) return encoding.percent(values[name]) end))
 end
 
 local function reason_of(path)

@@ -1,6 +1,6 @@
 -- The contacts of a business number: its customers, by their phone numbers and by their business-scoped user ids.
 
-local core = require "waba.core"
+local encoding = require "waba.encoding"
 local random = require "waba.emulator.random"
 
 local contacts = {}
@@ -118,7 +118,7 @@ end
 
 --- Returns the identity of a contact. Creates the identity if it does not exist.
 function Contacts:identity_of(contact)
-  contact.identity = contact.identity or { hash = core.base64(random.letters(8)),
+  contact.identity = contact.identity or { hash = encoding.base64(random.letters(8)),
     created_timestamp = self.gateway.clock:timestamp() * 1000, acknowledged = true }
   return contact.identity
 end

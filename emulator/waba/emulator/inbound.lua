@@ -1,7 +1,7 @@
 -- Messages of customers (on-premise.md, section 11; cloud.md, sections 4.5 and 4.6): creates their webhooks from the
 -- content that the program has specified, and finds the buttons that customers can tap.
 
-local core = require "waba.core"
+local encoding = require "waba.encoding"
 local json = require "waba.emulator.json"
 local random = require "waba.emulator.random"
 local responses = require "waba.emulator.responses"
@@ -85,7 +85,7 @@ local cloud = {
   makers = {},
 }
 
-function cloud.new_id() return "wamid." .. core.base64("\28\24" .. random.letters(28) .. "\0") end
+function cloud.new_id() return "wamid." .. encoding.base64("\28\24" .. random.letters(28) .. "\0") end
 
 -- The system message about a new user id has no phone number (cloud.md, section 11.1).
 function cloud.add_sender(event, gateway, contact, content)
@@ -113,7 +113,7 @@ function cloud.profile(contact)
 end
 
 local function base64_of_hex(hex)
-  return core.base64((hex:gsub("%x%x", function(byte) return string.char(tonumber(byte, 16)) end)))
+  return encoding.base64((hex:gsub("%x%x", function(byte) return string.char(tonumber(byte, 16)) end)))
 end
 
 -- A webhook has the hash of a file in base64, but the response to GET /MEDIA_ID has the hash in hexadecimal.

@@ -2,6 +2,7 @@
 -- not UTF-8.
 
 local core = require "waba.core"
+local encoding = require "waba.encoding"
 
 local json = {}
 
@@ -58,7 +59,7 @@ end
 --- Returns a copy in which tables replace strings that are not UTF-8, such as an uploaded file, so that the copy can be
 --- encoded.
 function json.pack(value)
-  return map(value, function(text) return not is_utf8(text) and { [BYTES] = core.percent_encode(text) } or nil end)
+  return map(value, function(text) return not is_utf8(text) and { [BYTES] = encoding.percent(text) } or nil end)
 end
 
 --- Reverses `json.pack`.

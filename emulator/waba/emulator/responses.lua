@@ -2,7 +2,7 @@
 -- Graph API with `error` or pages of lists (cloud.md, sections 5.1 and 6), and those of 360dialog itself with `meta`.
 
 local codes = require "waba.emulator.codes"
-local core = require "waba.core"
+local encoding = require "waba.encoding"
 local json = require "waba.emulator.json"
 local random = require "waba.emulator.random"
 
@@ -161,7 +161,7 @@ function cloud.page(gateway, request, list, most)
   for i = first, math.min(#list, first + limit - 1) do page[#page + 1] = list[i] end
   local function link(name, from)
     return ("https://graph.facebook.com/v23.0/%s%s?limit=%d&%s=%s"):format(gateway.options.waba_id, request.path, limit,
-      name, core.percent_encode(from))
+      name, encoding.percent(from))
   end
   if #page > 0 then
     local before, after = cursor_of(first), cursor_of(first + #page - 1)

@@ -12,6 +12,7 @@
 --   withdrawn 17                          the message with a line "begun" was certainly not sent
 
 local core = require "waba.core"
+local encoding = require "waba.encoding"
 local errors = require "waba.errors"
 local keys = require "waba.bulk.keys"
 local open_file = require "waba.open"
@@ -47,7 +48,7 @@ local UNSAFE = "[%z\1-\32\127%%]" -- the characters of a key that are percent-en
 
 local function escape(text)
   if not text:find(UNSAFE) then return text end
-  return (text:gsub(UNSAFE, function(byte) return ("%%%02X"):format(byte:byte()) end))
+  return encoding.percent(text, UNSAFE)
 end
 
 local function unescape(text)

@@ -30,9 +30,11 @@ local encode = core.encode
 
 local JSON_TYPE = "application/json"
 
+local function percent(text) return require("waba.encoding").percent(text) end
+
 local function fill(path, parameters)
   return (path:gsub("{(%+?)([%w_]+)}", function(raw, name)
-    return raw == "" and core.percent_encode(wire_string(parameters[name])) or parameters[name]
+    return raw == "" and percent(wire_string(parameters[name])) or parameters[name]
   end))
 end
 
@@ -48,7 +50,7 @@ local function query_string(query)
   for name in pairs(query) do names[#names + 1] = name end
   table.sort(names)
   for i, name in ipairs(names) do
-    names[i] = core.percent_encode(name) .. "=" .. core.percent_encode(tostring(wire_string(query[name])))
+    names[i] = percent(name) .. "=" .. percent(tostring(wire_string(query[name])))
   end
   return #names > 0 and "?" .. table.concat(names, "&") or ""
 end

@@ -2,6 +2,7 @@
 -- and further destinations.
 
 local core = require "waba.core"
+local encoding = require "waba.encoding"
 local outcome = require "waba.resource.outcome"
 local values = require "waba.hosting.values"
 local errors = require "waba.errors"
@@ -47,7 +48,7 @@ local function encode_headers(options, at)
     local path = at .. "headers.Authorization"
     return nil, errors.invalid(path, path .. " can't be combined with the options user and password")
   end
-  local value, message = core.basic(options.user, options.password)
+  local value, message = encoding.basic(options.user, options.password)
   if not value then return nil, errors.invalid(at .. "user", message) end
   headers.Authorization = value
   return headers

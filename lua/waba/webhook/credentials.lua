@@ -2,6 +2,7 @@
 -- shows no password.
 
 local core = require "waba.core"
+local encoding = require "waba.encoding"
 
 local credentials = {}
 
@@ -100,7 +101,7 @@ local function basic_values(users, passwords)
   end
   local values = {}
   for index, password in ipairs(passwords) do
-    local value, message = core.basic(users[index] or users[1], password)
+    local value, message = encoding.basic(users[index] or users[1], password)
     if not value then error("waba.receiver: " .. message, 0) end
     values[index] = value
   end

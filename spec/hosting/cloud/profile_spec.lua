@@ -1,5 +1,6 @@
 local core = require "waba.core"
 local digest = require "waba.resource.media.digest"
+local encoding = require "waba.encoding"
 local folders = require "spec.support.folder"
 local scripted_transport = require "spec.support.scripted_transport"
 local servers = require "spec.support.server"
@@ -114,8 +115,8 @@ describe("client.profile of Cloud hosting", function()
     it("is nothing if the response is empty or JSON, and any other bytes as they are", function()
       for _, row in ipairs {
         { "", "image/png", nil }, { '{"a":1}', "application/json", nil }, { "GIF?", "image/gif", "image/gif" },
-        { PNG, "application/json", "image/png" }, { core.base64(PNG), "text/plain", "image/png" },
-        { "data:image/png;base64," .. core.base64(PNG), nil, "image/png" }, { "odd", nil, "" },
+        { PNG, "application/json", "image/png" }, { encoding.base64(PNG), "text/plain", "image/png" },
+        { "data:image/png;base64," .. encoding.base64(PNG), nil, "image/png" }, { "odd", nil, "" },
       } do
         local client = cloud { { body = '{"data":[{"profile_picture_url":"https://photos.example/a.png"}]}' },
           { pieces = { row[1] }, headers = { ["content-type"] = row[2] } } }

@@ -2,6 +2,7 @@
 -- deletion, and the block of a program after too many errors.
 
 local core = require "waba.core"
+local encoding = require "waba.encoding"
 local responses = require("waba.emulator.responses").cloud
 local files = require "waba.emulator.files"
 local common_rules = require "waba.emulator.cloud.common_rules"
@@ -239,7 +240,7 @@ local function receive(gateway, request)
   if session.offset < session.length then
     return responses.json(200, { id = session.id, file_offset = session.offset })
   end
-  session.handle = "4:" .. core.base64(random.letters(45)) .. ":" .. core.base64(session.type) .. ":ARa"
+  session.handle = "4:" .. encoding.base64(random.letters(45)) .. ":" .. encoding.base64(session.type) .. ":ARa"
     .. random.letters(24)
   gateway.handles[session.handle] = { type = session.type, size = session.length, file = session.file }
   return responses.json(200, { h = session.handle })

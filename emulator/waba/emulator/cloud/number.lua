@@ -1,8 +1,8 @@
 -- The endpoints of the business phone number: health, fields, business profile, settings and QR codes (cloud.md,
 -- sections 8 and 11.4).
 
-local core = require "waba.core"
 local common_rules = require "waba.emulator.cloud.common_rules"
+local encoding = require "waba.encoding"
 local json = require "waba.emulator.json"
 local message_rules = require "waba.emulator.message_rules"
 local random = require "waba.emulator.random"
@@ -225,7 +225,7 @@ local function set_code(gateway, _, body)
   end
   entry.prefilled_message = body.prefilled_message
   if body.generate_qr_image ~= nil then
-    entry.qr_image_url = ("https://scontent.xx.fbcdn.net/qr/%s.%s"):format(core.percent_encode(entry.code),
+    entry.qr_image_url = ("https://scontent.xx.fbcdn.net/qr/%s.%s"):format(encoding.percent(entry.code),
       body.generate_qr_image:lower())
   end
   return responses.json(200, entry)

@@ -1,6 +1,7 @@
 -- Creates a request body of the type multipart/form-data (RFC 7578) that contains a file, for the Cloud gateway.
 
 local core = require "waba.core"
+local encoding = require "waba.encoding"
 local file_pieces = require "waba.resource.media.file_pieces"
 
 local form = {}
@@ -16,7 +17,7 @@ end
 
 -- Percent-encodes quotes and control characters, as browsers do, and backslashes, which some parsers read as escapes.
 local function quoted(name)
-  return '"' .. name:gsub('[%c"\\\127]', function(sign) return ("%%%02X"):format(sign:byte()) end) .. '"'
+  return '"' .. encoding.percent(name, '[%c"\\\127]') .. '"'
 end
 
 local function frame(fields, filename, media_type)
