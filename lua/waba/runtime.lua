@@ -148,19 +148,14 @@ local function detect_other()
   return is_inside and "copas" or "blocking"
 end
 
--- If the calling code is a coroutine of `waba.run`, returns the adapter and the task; otherwise nothing.
-local function native_task()
-  local native = loaded["waba.transport.loop.native"]
-  local task = native and native.task()
-  if task then return native, task end
-end
+local NATIVE = "waba.transport.loop.native"
 
 --- Returns the name of the loop that runs the calling code: "native" inside a coroutine of `waba.run`, "cqueues" inside
 --- a cqueues controller, "copas" inside copas, else "blocking".
 ---@return "native"|"cqueues"|"copas"|"blocking"|nil name
 ---@return string? message  the reason why the loop can't be determined
 function runtime.detect_name()
-  if native_task() then return "native" end
+  if loaded[NATIVE] and loaded[NATIVE].task() then return "native" end
   return detect_other()
 end
 
@@ -179,8 +174,9 @@ end
 ---@return waba.LoopTask|nil task  the running task, if the loop is native
 function runtime.detect(named)
   if named and named.name == "blocking" then return named end
-  local native, task = native_task()
-  if native then return native, task end
+  local native = loaded[NATIVE]
+  local task = native and native.task()
+  if task then return native, task end
   local name, message = detect_other()
   if named and not is_owner(name) then return named end
   if not name then error(message, 0) end
