@@ -40,6 +40,11 @@ local function choose(store, list, roots)
 end
 
 local function join(store, list)
+  if not list[2] then
+    local root = root_of(store, list[1])
+    if root ~= list[1] then store.remember(list[1], root) end
+    return root
+  end
   local roots, is_one = {}, true
   for index, name in ipairs(list) do
     roots[index] = root_of(store, name)

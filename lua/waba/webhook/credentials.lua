@@ -141,13 +141,14 @@ function credentials.checker(options)
     error("waba.receiver: option user, headers or secret is required, or open = true, which requires no credentials", 0)
   end
   return function(headers, body)
-    local ok, decided, reasons = false, true, {}
-    for index, check in ipairs(checks) do
+    local ok, decided, reasons = false, true, nil
+    for _, check in ipairs(checks) do
       local result, reason = check(headers, body)
-      ok, decided, reasons[index] = result or ok, decided and result ~= nil, reason
+      ok, decided = result or ok, decided and result ~= nil
+      reasons = reasons and reason and reasons .. "; " .. reason or reasons or reason
     end
     if ok then return true end
-    if decided then return false, table.concat(reasons, "; ") end
+    if decided then return false, reasons end
   end
 end
 

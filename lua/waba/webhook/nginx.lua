@@ -91,8 +91,10 @@ function nginx.serve(receiver, options)
   local puts = drain.work and drain.work.puts
   local method, headers = ngx.req.get_method(), ngx.req.get_headers()
   -- `ngx.var.uri` can't be used, because it is decoded and may contain "?" and "#" that belong to the path
-  local path, query = ngx.var.request_uri:gsub("#.*$", ""):match "^([^?]*)%??(.*)$"
-  local request = { method = method, path = path, query = query, headers = headers }
+  local path, query = ngx.var.request_uri:match "^([^?#]*)%??([^#]*)"
+  local request = {
+    method = method, path = path, query = query, headers = headers, body = nil, place = nil, is_authentic = nil,
+  }
   local status, response_headers, body, reason = receiver:refuse(method, tonumber(headers["content-length"]), headers,
     request)
   if not status then

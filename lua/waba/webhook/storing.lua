@@ -15,6 +15,7 @@ local RETRY_AFTER = "10"
 ---@field headers? table<string, string>
 ---@field body? string  may be nil when the function of the option `number` is called
 ---@field place? table  set by `receiver:refuse`
+---@field is_authentic? boolean  set by `receiver:refuse`: true if the headers have valid credentials
 
 local function response(status, headers, reason)
   return status, headers or {}, "", reason
@@ -28,14 +29,11 @@ local function no_place(status, reason)
   return response(status, status == 503 and { ["retry-after"] = RETRY_AFTER } or nil, reason)
 end
 
-local function refuse_head(self, place, method, length, headers)
+local function refuse_head(self, method, length)
   if method ~= "POST" then return response(405, { allow = "POST" }, "its method is " .. tostring(method)) end
   if length and length > self.max_body then
     return response(413, nil, ("its body of %.0f bytes is longer than max_body, %d"):format(length, self.max_body))
   end
-  if not headers then return nil end
-  local is_authentic, reason = place.is_authentic(headers)
-  if is_authentic == false then return unauthorized(reason) end
 end
 
 -- Returns whether a Cloud event has another business number than the place. An account event without a phone_number_id
@@ -74,9 +72,12 @@ end
 function Receiver:refuse(method, length, headers, request)
   request = request or { method = method, headers = headers }
   local place, status, reason = self.find_place(request)
-  request.place = place
+  request.place, request.is_authentic = place, nil
   if not place then return no_place(status, reason) end
-  return refuse_head(self, place, method, length, headers)
+  local refused, more, body, why = refuse_head(self, method, length)
+  if refused or not headers then return refused, more, body, why end
+  request.is_authentic, reason = place.is_authentic(headers)
+  if request.is_authentic == false then return unauthorized(reason) end
 end
 
 --- Returns whether the headers have valid credentials. Returns false if no credentials are required, or if the
@@ -106,14 +107,13 @@ function Receiver:handle(request, put)
   if type(request) ~= "table" then error("receiver:handle: the request must be a table, not a " .. type(request), 2) end
   local body = request.body or ""
   if type(body) ~= "string" then error("receiver:handle: the body must be a string, not a " .. type(body), 2) end
-  local place, status, why = request.place, nil, nil
-  request.place = nil -- the adapter may pass the table `request` again for another request
+  local place, is_authentic, status, why = request.place, request.is_authentic, nil, nil
+  request.place, request.is_authentic = nil, nil -- the adapter may pass the table `request` again for another request
   if not place then place, status, why = self.find_place(request) end
   if not place then return no_place(status, why) end
-  local refused, headers, _, reason = refuse_head(self, place, request.method, #body)
+  local refused, headers, _, reason = refuse_head(self, request.method, #body)
   if refused then return response(refused, headers, reason) end
-  local is_authentic
-  is_authentic, reason = place.is_authentic(request.headers or {}, body)
+  if not is_authentic then is_authentic, reason = place.is_authentic(request.headers or {}, body) end
   if not is_authentic then return unauthorized(reason) end
   local sources = self.inbox.durable and {} or nil -- only durable inboxes store the JSON text of an event
   local list, err = events.read(body, sources)
@@ -130,8 +130,8 @@ function Receiver:handle(request, put)
       local reason_of_inbox = tostring(err or "the inbox returned no error")
       return response(503, { ["retry-after"] = RETRY_AFTER }, "the inbox cannot store it: " .. reason_of_inbox)
     end
-    for _, fn in ipairs(self.watchers or {}) do
-      for _, event in ipairs(list) do fn(event) end
+    for index = 1, self.watchers and #self.watchers or 0 do
+      for _, event in ipairs(list) do self.watchers[index](event) end
     end
   end
   return response(200)

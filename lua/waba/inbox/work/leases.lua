@@ -36,8 +36,9 @@ end
 
 -- Renews the leases of running and queued events. Removes queued events whose leases have expired.
 local function renew_all(self)
-  local now, entries = clock(), {}
+  local now = clock()
   if now < self.renew_at then return end
+  local entries = {}
   self.renew_at = huge
   for entry in pairs(self.running) do entries[#entries + 1] = entry end
   for _, entry in ipairs(self.queue) do entries[#entries + 1] = entry end

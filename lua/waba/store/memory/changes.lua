@@ -5,6 +5,10 @@ local records = require "waba.store.memory.records"
 
 local changes = {}
 
+local NO_ENTRIES = {}
+-- Replaces the entry in the lease of a removed entry, because an inbox refers to the lease for as long as to the event.
+local REMOVED = { since = 0, conversation = { first = 1, last = 0 } }
+
 -- Removes the first entry from a conversation. The entry returns to the conversation after `change.later` seconds.
 local function defer(self, conversation, change)
   local entry = conversations.remove_first(self, conversation)
@@ -18,6 +22,7 @@ end
 -- Makes one change. Returns whether the lease was valid. If the lease was not valid and `done` is "always", the second
 -- result is whether the entry was removed.
 local function make_change(self, change)
+  local following = change.following or NO_ENTRIES
   local entry = change.lease.item
   local conversation = entry.conversation
   local is_held = entry.lease == change.lease and conversation[conversation.first] == entry and conversation.place
@@ -25,11 +30,12 @@ local function make_change(self, change)
     return false, change.done == "always"
       and (conversations.remove_entry(self, entry) or conversations.remove_dead(self, entry))
   elseif change.done then
-    for _, other in ipairs(change.following or {}) do conversations.remove_entry(self, other) end
+    for _, other in ipairs(following) do conversations.remove_entry(self, other) end
     conversations.remove_first(self, conversation)
+    change.lease.item = REMOVED
   elseif change.dead then
     conversations.make_dead(self, conversation, change.reason)
-    for _, other in ipairs(change.following or {}) do
+    for _, other in ipairs(following) do
       other.attempts = entry.attempts
       if conversation[conversation.first] == other then conversations.make_dead(self, conversation, change.reason) end
     end

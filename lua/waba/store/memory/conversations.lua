@@ -217,6 +217,7 @@ local function remove_ready(list)
   local conversation = list[list.first]
   list[list.first], conversation.is_ready = nil, false
   list.first = list.first + 1
+  if list.first > list.last then list.first, list.last = 1, 0 end -- keeps the positions of a short list small
   return conversation
 end
 

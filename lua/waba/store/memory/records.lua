@@ -69,7 +69,8 @@ end
 
 --- Writes records. If `is_made` is false, records with the field `add` are not written.
 function records.write(self, list, is_made)
-  for _, record in ipairs(list or {}) do
+  for index = 1, list and #list or 0 do
+    local record = list[index]
     local place = record.of_key and self.seen or self.records
     if record.add then
       local sum = (tonumber((place:get(record.name))) or 0) + record.add
