@@ -102,7 +102,7 @@ describe("a sender", function()
   it("doubles the pause after each attempt, up to its maximum", function()
     local results = require "waba.sender.results"
     for attempts, longest in pairs { 4, 8, 16, 20, 20, [60] = 20, [5000] = 20 } do
-      local held = { attempts = attempts, entry = {} }
+      local held = { lease = { attempts = attempts }, entry = {} }
       results.put_back({ outbox = { retry = { attempts = 1e9, base = 4, max = 20 } } }, held,
         errors.new { kind = "unavailable", message = "m" })
       local delay = held.change.delay -- a random number from longest / 2 to longest

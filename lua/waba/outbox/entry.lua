@@ -177,11 +177,19 @@ function entries.message_of(body)
   return message
 end
 
---- Returns the state of an entry that waits, or that reaches the state `name` now.
-function entries.state(entry, name)
-  local times = { stored = entry.stored, at = entry.at }
+--- Returns the times at which an entry that waits has reached its states.
+function entries.times(entry)
+  return { stored = entry.stored, at = entry.at, sending = nil, sent = nil } -- `= nil` reserves memory
+end
+
+--- Returns the state of an entry that waits, or that reaches the state `name` now. `times` has the earlier times.
+function entries.state(entry, name, times)
+  times = times or entries.times(entry)
   if name ~= "waiting" then times[name] = os.time() end
-  return { id = entry.id, state = name, to = entry.to, number = entry.number, key = entry.key, times = times }
+  return {
+    id = entry.id, state = name, to = entry.to, number = entry.number, key = entry.key, times = times,
+    resent = entry.resent,
+  }
 end
 
 -- The fields of an error that a state contains.

@@ -33,11 +33,13 @@ function Outbox:record(name, value, is_kept)
   return { name = name, value = assert(core.encode(value)), seconds = is_kept and self.keep or nil }
 end
 
---- Returns the records of a finished entry.
-function Outbox:final_records(entry, state)
-  local records = { self:record("state:" .. entry.id, state, true) }
+--- Returns the records of a finished entry, with `record` if it is set.
+function Outbox:final_records(entry, state, record)
+  local records = { self:record("state:" .. entry.id, state, true), record }
   if entry.key then
-    records[2] = { name = entries.key(entry), value = entry.digest .. entry.id, seconds = self.keep, of_key = true }
+    records[#records + 1] = {
+      name = entries.key(entry), value = entry.digest .. entry.id, seconds = self.keep, of_key = true,
+    }
   end
   if entry.campaign then
     records[#records + 1] = { name = ("count:%s:%s"):format(state.state, entry.campaign), add = 1, seconds = self.keep }

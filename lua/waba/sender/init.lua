@@ -58,8 +58,8 @@ end
 -- Sets the mark of an entry before its message is sent.
 local function mark(self, held)
   if held.is_marked then return true end
-  local change = { lease = held, extend = held.seconds, mark = true }
-  if held.before then change.records = { results.state_record(self, held, "sending", { traced = held.is_traced }) } end
+  local change = { lease = held.lease, extend = held.seconds, mark = true }
+  if held.before then change.records = { results.state_record(self, held, "sending") } end
   local ok, err = self.writer:write(change, true)
   if not ok then return nil, err end
   held.is_marked, held.is_lost = not change.lost, change.lost
@@ -69,7 +69,9 @@ end
 
 -- Removes the mark of an entry whose message was certainly not sent.
 local function unmark(self, held)
-  local change = { lease = held, extend = held.seconds, mark = false, records = results.records_before(held) }
+  local change = {
+    lease = held.lease, extend = held.seconds, mark = false, records = results.records_before(held),
+  }
   if self.writer:write(change) then held.is_marked = false end
 end
 
@@ -89,9 +91,10 @@ end
 -- Sends the body that `outbox:put` has encoded.
 local function send_body(self, held, client)
   local entry, options = held.entry, held.entry.options
-  local call = {
+  local call = { -- a field `= nil` reserves memory for a value that is set later
     encoded = held.body, to = entry.to, bulk = entry.bulk, sender = self, held = held, before_retry = before_retry,
-    before_attempt = not held.is_marked and before_attempt or nil,
+    before_attempt = not held.is_marked and before_attempt or nil, body = nil, head = nil, timeout = nil,
+    connect_timeout = nil,
   }
   if not options then return coroutines.protect(encoded.send, client, call) end
   call.timeout = options.timeout
@@ -193,11 +196,11 @@ local function continue(self, held)
   held.times, held.entry.resent, held.is_traced = state.times, state.resent, state.traced
   if state.state == "uncertain" then return decide(self, held, state) end
   if state.state == "sending" then return results.await_status(self, held, died()) end
-  return results.end_with(held, { done = "always" })
+  return results.end_with(held, { lease = held.lease, done = "always" })
 end
 
 local function process(self, held)
-  if held.was_marked or held.entry.is_uncertain then return continue(self, held) end
+  if held.lease.was_marked or held.entry.is_uncertain then return continue(self, held) end
   return with_client(self, held, deliver)
 end
 

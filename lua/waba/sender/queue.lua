@@ -15,7 +15,10 @@ Queue.title, Queue.content, Queue.settles_all = "the outbox", "messages", true
 local queue = {}
 
 --- A taken entry.
----@class waba.HeldEntry : waba.StoreLease
+---@class waba.HeldEntry
+---@field lease waba.StoreLease
+---@field entry table         the entry, as `entries.read` has made it
+---@field body string         the JSON text of the request's body
 ---@field seconds number      the length of the lease
 ---@field taken_at number     the time of `core.clock` at which the entry was taken
 ---@field ends number         the time of `core.clock` at which the lease ends
@@ -30,15 +33,15 @@ local queue = {}
 -- Decodes the entries of several leases. Entries that can't be decoded become dead letters.
 local function read(self, leases, seconds, is_marked, now)
   local taken, unreadable = {}, {}
-  for _, held in ipairs(leases) do
-    local entry, body = entries.decode(held.body)
+  for _, lease in ipairs(leases) do
+    local entry, body = entries.decode(lease.body)
     if entry then
-      held.entry, held.body, held.seconds, held.is_marked = entry, body, seconds, is_marked
-      held.taken_at, held.ends = now, now + seconds
-      held.times = { stored = entry.stored, at = entry.at }
-      taken[#taken + 1] = held
+      taken[#taken + 1] = { -- a field `= nil` reserves memory for a value that is set later
+        lease = lease, entry = entry, body = body, seconds = seconds, taken_at = now, ends = now + seconds,
+        times = entries.times(entry), is_marked = is_marked, is_traced = nil, change = nil,
+      }
     else
-      unreadable[#unreadable + 1] = { lease = held, dead = true, reason = body }
+      unreadable[#unreadable + 1] = { lease = lease, dead = true, reason = body }
     end
   end
   if #unreadable > 0 then self.store:settle(unreadable) end
@@ -76,12 +79,12 @@ function Queue:ack(done)
 end
 
 function Queue.attempts(_, held)
-  return held.attempts
+  return held.lease.attempts
 end
 
 local function settle(self, held, change)
   if held.is_lost or held.change then return true end
-  change.lease = held
+  change.lease = held.lease
   local count, err = self.store:settle { change }
   if not count then return nil, err end
   return not change.lost or nil

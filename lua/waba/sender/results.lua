@@ -12,60 +12,59 @@ local results = {}
 -- The kinds of errors after which the entry is tried again later.
 local TEMPORARY = { auth = true, cancelled = true, unavailable = true }
 
-local function state_of(held, name, more)
-  local entry, state = held.entry, more or {}
-  held.times[name] = os.time()
-  state.id, state.state, state.to, state.number, state.key = entry.id, name, entry.to, entry.number, entry.key
-  state.times, state.resent = held.times, entry.resent
-  return state
-end
-
---- Returns the record `state:<id>` of an entry in the state `name`.
-function results.state_record(self, held, name, more)
-  return self.outbox:record("state:" .. held.entry.id, state_of(held, name, more))
+--- Returns the record `state:<id>` of an entry that is not finished and reaches the state `name` now.
+function results.state_record(self, held, name, err)
+  local state = entries.state(held.entry, name, held.times)
+  state.error, state.traced = entries.plain_error(err), held.is_traced
+  return self.outbox:record("state:" .. state.id, state)
 end
 
 --- Sets the change that stores the result of an entry. Returns the result as the function `dispatch` does.
 function results.end_with(held, change, sent, err)
-  change.lease, held.change = held, change
+  held.change = change
   return sent ~= nil, err
 end
 
-local function finish(self, held, state, sent, err)
-  local records = self.outbox:final_records(held.entry, state)
-  if sent and sent.id and not held.is_traced then
-    records[#records + 1] = { name = "message:" .. sent.id, value = held.entry.id, seconds = self.outbox.keep }
+local function finish(self, held, name, sent, err)
+  local entry, outbox, counts, message = held.entry, self.outbox, self.counts, nil
+  local state = entries.state(entry, name, held.times)
+  if sent then
+    state.message_id, state.wa_id = sent.id, sent.wa_id
+    if sent.id and not held.is_traced then
+      message = { name = "message:" .. sent.id, value = entry.id, seconds = outbox.keep }
+    end
+  else
+    state.error = entries.plain_error(err)
+    name = err.maybe_sent and "uncertain" or "failed"
   end
-  local name = sent and "sent" or err.maybe_sent and "uncertain" or "failed"
-  self.counts[name] = self.counts[name] + 1
+  counts[name] = counts[name] + 1
   if self.on_result then
     function held.after()
-      local ok, raised = coroutines.protect(self.on_result, held.entry, sent, err)
+      local ok, raised = coroutines.protect(self.on_result, entry, sent, err)
       if not ok then io.stderr:write("waba: on_result failed: ", printable.text(raised), "\n") end
     end
   end
-  return results.end_with(held, { done = "always", records = records }, sent, err)
+  local records = outbox:final_records(entry, state, message)
+  return results.end_with(held, { lease = held.lease, done = "always", records = records }, sent, err)
 end
 
-function results.finish_sent(self, held, sent)
-  return finish(self, held, state_of(held, "sent", { message_id = sent.id, wa_id = sent.wa_id }), sent)
-end
+function results.finish_sent(self, held, sent) return finish(self, held, "sent", sent) end
 
 --- Finishes an entry in the state "failed" or "uncertain".
-function results.finish_as(self, held, name, err)
-  return finish(self, held, state_of(held, name, { error = entries.plain_error(err) }), nil, err)
-end
+function results.finish_as(self, held, name, err) return finish(self, held, name, nil, err) end
 
 --- Lets an entry wait for a status of its message. Finishes the entry if statuses can't contain the id of the entry.
 function results.await_status(self, held, err)
   local entry = held.entry
   if not held.is_traced then return results.finish_as(self, held, "uncertain", err) end
   entry.is_uncertain = true
-  local record = results.state_record(self, held, "uncertain", { error = entries.plain_error(err), traced = true })
+  local record = results.state_record(self, held, "uncertain", err)
   function held.after() -- makes the entry due if a status of the message came before the state was stored
     if self.outbox:read("status:" .. entry.id) then self.outbox.store:hasten(entry.id) end
   end
-  local change = { later = self.settle, body = entries.encode(entry, held.body), records = { record } }
+  local change = {
+    lease = held.lease, later = self.settle, body = entries.encode(entry, held.body), records = { record },
+  }
   return results.end_with(held, change, nil, err)
 end
 
@@ -76,12 +75,12 @@ end
 
 --- Lets an entry whose message was certainly not sent be tried again later, or finishes the entry.
 function results.put_back(self, held, err)
-  local attempts, retry = held.attempts, self.outbox.retry
+  local attempts, retry = held.lease.attempts, self.outbox.retry
   local is_refused_key = err.status == 401 -- not the kind "auth": an incomplete response has the kind "network"
   local is_temporary = err.retryable or TEMPORARY[err.kind] or is_refused_key or err.path == "number"
   if not is_temporary or attempts >= retry.attempts then
     if held.before then return results.finish_as(self, held, "uncertain", errors.new(held.before.error)) end
-    if held.was_marked or held.entry.is_uncertain then -- an earlier attempt may have sent the message
+    if held.lease.was_marked or held.entry.is_uncertain then -- an earlier attempt may have sent the message
       local copy = entries.plain_error(err)
       copy.maybe_sent = true
       return results.finish_as(self, held, "uncertain", errors.new(copy))
@@ -90,7 +89,9 @@ function results.put_back(self, held, err)
   end
   local delay = math.min(retry.max, retry.base * 2 ^ math.min(attempts - 1, 40)) * (0.5 + core.random() / 2)
   delay = math.max(delay, err.retry_after or 0)
-  local change = { delay = delay, reason = tostring(err), records = results.records_before(held) }
+  local change = {
+    lease = held.lease, delay = delay, reason = tostring(err), records = results.records_before(held),
+  }
   return results.end_with(held, change, nil, err)
 end
 
