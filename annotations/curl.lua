@@ -123,9 +123,10 @@ function transfer:drain() end
 ---@return integer received  bytes of the response's body
 ---@return integer|nil to_receive  the size of the response's body; nil: unknown
 function transfer:progress() end
+---@param is_brief? boolean  true: a 2xx response gets only its status and its body, which saves memory
 ---@return waba.Response|nil
 ---@return waba.TransferFailure? failure  the reason if there is no complete response
-function transfer:finish() end
+function transfer:finish(is_brief) end
 --- Ends the transfer. `transfer:finish` then returns a failure with the code "cancelled".
 function transfer:cancel() end
 

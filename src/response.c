@@ -102,7 +102,8 @@ void response_take(struct response *response, struct transfer *transfer) {
   response->succeeded = transfer_succeeded(transfer);
   response->status = transfer->sink.status;
   response->sent = transfer_sent(transfer);
-  response->has_connection = read_facts(&response->facts, transfer);
+  response->is_brief = response->is_brief && response->succeeded && response->status / 100 == 2;
+  response->has_connection = !response->is_brief && read_facts(&response->facts, transfer);
   if (response->succeeded) {
     buffer_swap(&response->lines, &transfer->sink.lines);
     buffer_swap(&response->body, &transfer->sink.body);
@@ -128,20 +129,25 @@ static void push_buffer(lua_State *L, const struct buffer *buffer) {
   lua_pushlstring(L, buffer->length > 0 ? buffer->bytes : "", buffer->length);
 }
 
-static int push_success(lua_State *L, const struct response *response) {
+/* Adds the record: [response] -> [response] */
+static void set_record(lua_State *L, const struct response *response) {
   const size_t length = response->lines.length;
-  lua_createtable(L, 0, 3);
   struct record *record = lua_newuserdatauv(L, sizeof *record + length, 0);
   record->facts = response->facts;
   record->length = length;
   if (length > 0) memcpy(record + 1, response->lines.bytes, length);
   compat_setclass(L, RECORD_CLASS);
   lua_setfield(L, -2, RECORD);
+  compat_setclass(L, RESPONSE_CLASS);
+}
+
+static int push_success(lua_State *L, const struct response *response) {
+  lua_createtable(L, 0, response->is_brief ? 2 : 3);
   lua_pushinteger(L, response->status);
   lua_setfield(L, -2, "status");
   push_buffer(L, &response->body);
   lua_setfield(L, -2, "body");
-  compat_setclass(L, RESPONSE_CLASS);
+  if (!response->is_brief) set_record(L, response);
   return 1;
 }
 

@@ -195,6 +195,7 @@ void transfer_class_on_close(struct transfer *transfer) {
   struct transfer_box *box = transfer->owner;
   /* Lua already has a part of the body, so this response is incomplete. */
   if (transfer_wants(transfer) == WANT_DRAIN) transfer->end = END_CLOSED;
+  box->result.is_brief = false;
   response_take(&box->result, transfer);
   box->transfer = NULL;
   box->has_result = true;
@@ -313,12 +314,14 @@ static int push_result(lua_State *L) {
   return response_push(L, &box->result);
 }
 
+/* [transfer is-brief?] -> [response] or [nil failure] */
 static int transfer_finish_method(lua_State *L) {
   struct transfer_box *box = check_box(L);
   struct transfer *transfer = box->transfer;
   if (!box->has_result) {
     if (transfer == NULL) return luaL_error(L, "attempt to use a finished transfer");
     if (transfer->state != TRANSFER_DONE) return luaL_error(L, "the transfer is still in flight");
+    box->result.is_brief = lua_toboolean(L, 2);
     response_take(&box->result, transfer);
     box->has_result = true;
     box->has_drained = false;

@@ -159,6 +159,17 @@ describe("the curl transport", function()
     assert.equal(1, transport.spare_count)
   end)
 
+  it("keeps no client alive after a request", function()
+    local transport, clients = new(), setmetatable({}, { __mode = "k" })
+    for _ = 1, 2 do
+      local owner = {}
+      clients[owner] = true
+      assert(transport:send { head = head { owner = owner } })
+    end
+    collectgarbage()
+    assert.is_nil(next(clients))
+  end)
+
   it("closes its engine once, if there is one", function()
     local transport = new()
     transport:close()

@@ -40,6 +40,19 @@ describe("the curl transport", function()
     assert.is_true(gateway:most_connections() <= 2)
   end)
 
+  it("makes only the status and the body of a brief response", function()
+    gateway:respond("/brief", { headers = { { "X-Thing", "a" } }, body = "1234" })
+    gateway:respond("/refused", { status = 503, headers = { { "Retry-After", "7" } }, body = "later" })
+    local function brief(path)
+      local head = { method = "POST", url = gateway.url .. path, headers = {}, idempotent = false }
+      return assert(transport:send({ head = head, body = "x", timeout = 20 }, true))
+    end
+    local response = brief "/brief"
+    assert.same({ status = 200, body = "1234" }, response)
+    assert.is_nil(response.headers)
+    assert.equal("7", brief("/refused").headers["retry-after"])
+  end)
+
   it("makes the fields of a response at their first use, all at once", function()
     gateway:respond("/fields", { headers = { { "X-Thing", "a" } }, body = "1234" })
     local response = send { method = "GET", url = gateway.url .. "/fields", headers = {}, idempotent = true }

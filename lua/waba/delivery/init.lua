@@ -105,8 +105,9 @@ local function read(self, response, endpoint, call)
   local err = read_error(self, response, json, coding and "" or body, call)
   if err then
     if coding then err.message = err.message .. "; " .. COMPRESSED:format(coding) end
-    local wait = response.headers["retry-after"]
-    wait = wait and require("waba.delivery.retry_after").read(wait, response.headers.date)
+    local headers = response.headers or {} -- only a brief response has no headers
+    local wait = headers["retry-after"]
+    wait = wait and require("waba.delivery.retry_after").read(wait, headers.date)
     err.retry_after = wait or err.retry_after
     local is_unsure = err.maybe_sent or not err.code and self.hosting.errors.is_ambiguous(status)
     err.maybe_sent = is_unsure and endpoint.method ~= "GET"
@@ -209,7 +210,8 @@ end
 -- key.
 local function pause(self, err, endpoint, call, response, attempt)
   if err.kind ~= "rate_limited" and err.status ~= 503 and err.status ~= 429 then return end
-  local is_named = response and response.headers["retry-after"] ~= nil and err.retry_after ~= nil
+  local headers = response and response.headers
+  local is_named = headers and headers["retry-after"] ~= nil and err.retry_after ~= nil
   err.retry_after = err.retry_after or (err.scope == "pair" and 4 ^ (attempt - 1) or PAUSE)
   local pace = self.pace
   if not pace or endpoint.is_external then return end
@@ -251,7 +253,7 @@ local function perform(self, call, endpoint, now, deadline, observed)
     if observed then observed:begin(now) end
     attempt = attempt + 1
     call.timeout = deadline - now
-    local response, failure = self.transport:send(call)
+    local response, failure = self.transport:send(call, endpoint.summary and not observed)
     local json
     if response then
       json, err = read(self, response, endpoint, call)

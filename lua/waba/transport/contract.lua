@@ -61,9 +61,11 @@ local transport = {}
 --- `send` cancels the request and raises the error. A reader, a sink or a progress function may wait in the event loop,
 --- except under PUC Lua 5.1, in which no coroutine can yield through `pcall`.
 ---@param request waba.Request
+---@param is_brief? boolean  true: the caller reads only the status and the body of a 2xx response, so the transport may
+---        leave out the other fields
 ---@return waba.Response|nil response  the response, for every HTTP status
 ---@return waba.TransferFailure? failure
-function transport:send(request) end
+function transport:send(request, is_brief) end
 
 --- Optional: returns whether the calling code can wait for a response. The library calls the method before it counts or
 --- sends a request. Without this method the library assumes that the calling code can wait.

@@ -28,7 +28,7 @@ function transport.new(options)
     options = { ca_file = options.ca_file, proxy = options.proxy, max_connections = options.max_connections },
     loop = options.loop and runtime.loop(options.loop),
     prepared = setmetatable({}, { __mode = "v" }), -- the prepared heads of the engine, by the text of the request head
-    spares = {}, spare_count = 0, -- finished transfers
+    spares = {}, spare_waiters = {}, spare_count = 0, -- finished transfers and their waiters
   }, Curl)
 end
 
@@ -73,7 +73,7 @@ local function options_of(request)
 end
 
 -- Makes one attempt. The function is not divided into smaller functions, because it is called for each message.
-local function try(self, engine, request)
+local function try(self, engine, request, is_brief)
   local loop, task = detect(self.loop)
   local message
   if not task then
@@ -86,8 +86,8 @@ local function try(self, engine, request)
     prepared, message = prepare(self, engine, head)
     if not prepared then return nil, { kind = "invalid", message = message, sent = "no" } end
   end
-  local spares, count = self.spares, self.spare_count
-  local spare = spares[count]
+  local spares, spare_waiters, count = self.spares, self.spare_waiters, self.spare_count
+  local spare, waiter = spares[count], spare_waiters[count]
   if spare then
     spares[count], self.spare_count = nil, count - 1
   end
@@ -97,17 +97,19 @@ local function try(self, engine, request)
   if not transfer then
     return nil, limit and beyond_limit(id) or { kind = "invalid", message = id, sent = "no" }
   end
-  local waiter = wait(self, engine, loop, task, id, transfer, request)
-  local response, failure = transfer:finish()
+  waiter = wait(self, engine, loop, task, id, transfer, request, waiter)
+  local response, failure = transfer:finish(is_brief)
   count = self.spare_count + 1
   if count <= SPARES then
     spares[count], self.spare_count = transfer, count
+    waiter.task, waiter.owner = nil, nil
+    spare_waiters[count] = not (waiter.has_functions or waiter.is_cancelled) and waiter
   end
   if waiter.raised then error(waiter.raised.value, 0) end
   return response, failure
 end
 
-function Curl:send(request)
+function Curl:send(request, is_brief)
   if self.closed then error("attempt to use a closed transport", 2) end
   local engine = self.engine
   if not engine then
@@ -116,11 +118,12 @@ function Curl:send(request)
     if not engine then return nil, beyond_limit(message) end
     self.engine = engine
   end
-  for attempt = 1, TRIES do
-    local response, failure = try(self, engine, request)
-    if response then return response end
-    if attempt == TRIES or self.closed or not was_stale(request, failure) then return nil, failure end
-  end
+  local attempt, response, failure = 0
+  repeat
+    attempt = attempt + 1
+    response, failure = try(self, engine, request, is_brief)
+  until response or attempt == TRIES or self.closed or not was_stale(request, failure)
+  return response, failure
 end
 
 function Curl:can_wait() return runtime.can_wait_in_loop(self.loop) end

@@ -168,13 +168,15 @@ local function await_alone(self, engine, waiter, id, transfer, request)
 end
 
 --- Waits until a transfer has finished, and calls the functions of its request during the wait. `task` is nil if the
---- loop can't suspend the running code. If a function of the request has raised an error, the field `raised` of the
---- result is a table with the error as `value`.
-function waiting.wait(self, engine, loop, task, id, transfer, request)
+--- loop can't suspend the running code. Returns the waiter of the transfer: `spare`, the waiter of an earlier transfer,
+--- or a new table. If a function of the request has raised an error, the field `raised` of the waiter is a
+--- table with the error as `value`.
+function waiting.wait(self, engine, loop, task, id, transfer, request, spare)
   local body = request.body
-  -- most waiters need only these four fields, and a table with more fields is larger
-  local waiter = { loop = loop, task = task, state = NEW, owner = request.head.owner }
   local has_functions = request.progress or request.into or body and body.reader -- nil for a string `body`
+  -- most waiters need only these four fields, and a table with more fields is larger
+  local waiter = spare or { loop = nil, task = nil, state = nil, owner = nil }
+  waiter.loop, waiter.task, waiter.state, waiter.owner = loop, task, NEW, request.head.owner
   if has_functions then waiter.has_functions = true end
   if not task then
     await_alone(self, engine, waiter, id, transfer, request)
