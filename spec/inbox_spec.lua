@@ -1408,6 +1408,14 @@ describe("the inbox in redis", function()
     assert.equal("unavailable", err.kind)
   end)
 
+  it("reports a server that does not respond within the option timeout", function()
+    local listener = assert(require("socket").bind("127.0.0.1", 0))
+    local _, port = listener:getsockname()
+    local _, err = inbox.redis({ port = math.floor(tonumber(port)), timeout = 0.05 }):depth()
+    assert.equal("the inbox's Redis: the server has not responded within 0.05 s (option timeout)", err.message)
+    listener:close()
+  end)
+
   it("logs in, and does not show its password", function()
     local server = redis.start "S3cret-word"
     local box = inbox.redis { port = server.port, password = "S3cret-word", database = 1 }

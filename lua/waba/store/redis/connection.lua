@@ -20,9 +20,15 @@ redis_connection.OPTIONS = {
 
 local Refusal = {} -- the metatable of replies that are errors
 
+-- Returns the result of a method of a socket. Raises the error of the socket, without the position in this file.
+local function check(result, message)
+  if not result then error(message, 0) end
+  return result
+end
+
 -- Reads one reply. The reply is false if Redis returns null. Raises an error if the connection fails.
 local function read(socket)
-  local line = assert(socket:receive "*l")
+  local line = check(socket:receive "*l")
   local kind, rest = line:sub(1, 1), line:sub(2)
   if kind == ":" then return tonumber(rest) end
   if kind == "+" then return rest end
@@ -32,14 +38,14 @@ local function read(socket)
     error("the server's response is not of the Redis protocol: " .. line:sub(1, 100), 0)
   end
   if count < 0 then return false end
-  if kind == "$" then return (assert(socket:receive(count + 2)):sub(1, count)) end
+  if kind == "$" then return check(socket:receive(count + 2)):sub(1, count) end
   local list = {}
   for index = 1, count do list[index] = read(socket) end
   return list
 end
 
 local function exchange(socket, commands)
-  assert(socket:send(core.redis_commands(commands)))
+  check(socket:send(core.redis_commands(commands)))
   local replies = {}
   for index = 1, #commands do replies[index] = read(socket) end
   return replies
@@ -66,7 +72,7 @@ local function nginx_opener(address)
     socket:settimeout(address.timeout * 1000)
     local pool = { pool = ("waba %s %s %s %s %d"):format(place, address.path and "" or address.port, address.user or "",
       address.database or "", generation) }
-    if address.path then assert(socket:connect(place, pool)) else assert(socket:connect(place, address.port, pool)) end
+    if address.path then check(socket:connect(place, pool)) else check(socket:connect(place, address.port, pool)) end
     return socket, socket:getreusedtimes() > 0
   end
 
@@ -116,6 +122,8 @@ local NOT_SERVING = { "READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "MOVED
 -- The third attempt uses the cluster node to which the configured server refers.
 local ATTEMPTS = 3
 
+local TIMEOUT = "the server has not responded within %g s (option timeout)"
+
 local function is_not_serving(message)
   for _, word in ipairs(NOT_SERVING) do
     if message:find("%f[%u]" .. word .. "%f[%U]") then return true end
@@ -133,6 +141,7 @@ local function attempt(opener, commands)
   end)
   if not ok then
     opener.leave(socket)
+    if replies == "timeout" then replies = TIMEOUT:format(opener.address.timeout) end
     return nil, tostring(replies), was_kept or not socket and opener.address.is_node
   end
   for _, reply in ipairs(replies) do
