@@ -158,6 +158,24 @@ describe("a sender", function()
     end
   end)
 
+  it("stores results with bytes that are not UTF-8", function()
+    local outbox, id, sender = new({}, { attempts = 1 }, { client = function() return nil, "bad \255 text" end })
+    assert.same({ 0, 1 }, work(sender))
+    assert.equal("failed", outbox:get(id).state)
+    assert.matches("bad ? text", outbox:get(id).error.message, 1, true)
+    outbox, id, sender = new({ { body = '{"messages":[{"id":"wamid.\255"}]}' } })
+    assert.same({ 1, 0 }, work(sender))
+    assert.equal("wamid.?", outbox:get(id).message_id)
+  end)
+
+  it("stores the error of a client of another class, without values that JSON can't contain", function()
+    local client = { mark_read = print, hosting = { name = "cloud" } }
+    function client.send() return nil, { kind = "api", message = "refused", details = print } end
+    local outbox, id, sender = new({}, nil, { client = client })
+    assert.same({ 0, 1 }, work(sender))
+    assert.same({ "failed", "refused" }, { outbox:get(id).state, outbox:get(id).error.message })
+  end)
+
   it("records on On-Premise hosting to which entry the id of a message belongs", function()
     local function status(name) return { kind = "status", hosting = "on_premise", id = "gBEG1", status = name, timestamp = 5 } end
     for _, fields in ipairs { {}, { key = "k" }, { campaign = "May" }, { key = "k", campaign = "May" } } do

@@ -7,6 +7,7 @@ local core = require "waba.core"
 local errors = require "waba.errors"
 local hostings = require "waba.hosting"
 local option = require "waba.option"
+local printable = require "waba.printable"
 local recipient = require "waba.recipient"
 local schema = require "waba.schema"
 local sending = require "waba.client.sending"
@@ -198,11 +199,17 @@ local ERROR_FIELDS = {
   "scope", "maybe_sent", "trace_id",
 }
 
+--- Replaces bytes that are not UTF-8, which JSON can't contain. Returns nil for a table, a function and a userdata.
+function entries.plain(value)
+  if type(value) == "string" then return printable.utf8(value, "?") end
+  if type(value) == "number" or type(value) == "boolean" then return value end
+end
+
 --- Returns the fields of an error that a state contains, as a plain table.
 function entries.plain_error(err)
   if not err then return nil end
   local copy = {}
-  for _, name in ipairs(ERROR_FIELDS) do copy[name] = err[name] end
+  for _, name in ipairs(ERROR_FIELDS) do copy[name] = entries.plain(err[name]) end
   return copy
 end
 

@@ -162,7 +162,7 @@ function Outbox:apply(event)
   if status and status.rank >= rank then return true end
   local is_first = status == nil
   status = status or { times = {} }
-  status.rank, status.message_id = rank, status.message_id or event.id
+  status.rank, status.message_id = rank, status.message_id or entries.plain(event.id)
   status.times[STATES[rank]] = event.timestamp or os.time()
   if event.status == "failed" then
     status.error = entries.plain_error(event.errors and event.errors[1])

@@ -29,7 +29,7 @@ local function finish(self, held, name, sent, err)
   local entry, outbox, counts, message = held.entry, self.outbox, self.counts, nil
   local state = entries.state(entry, name, held.times)
   if sent then
-    state.message_id, state.wa_id = sent.id, sent.wa_id
+    state.message_id, state.wa_id = entries.plain(sent.id), entries.plain(sent.wa_id)
     if sent.id and not held.is_traced then
       message = { name = "message:" .. sent.id, value = entry.id, seconds = outbox.keep }
     end
