@@ -37,12 +37,12 @@ end
 
 --- The script changes entries. Returns "" if all leases are valid, else a text with a digit for each change: 1 if the
 --- lease of the change is valid, else 0. The first argument is the number of changes, and the last arguments are the
---- records. Each change has nine arguments:
---- - the kind of the change, the token of the lease, the queue, and the number of the attempt
---- - the id and the name of the item
+--- records. Each change has seven arguments:
+--- - the kind of the change, with "!" at its end if the entry keeps a mark
+--- - the token of the lease, the queue, and the number of the attempt
+--- - the first line of the item: its id, a space and its name
 --- - the seconds of the change, or the ids of the items in `following`, or ""
 --- - the reason of the change or the new body, or ""
---- - "!" if the entry keeps a mark, else ""
 changes.SETTLE = script.HEAD .. changes.ADVANCE .. records.WRITE .. [[
 local function remove_lost(queue, id, name)
   local item = call("LINDEX", queue_key(queue), 0)
@@ -81,8 +81,9 @@ end
 
 local reply, made, position = {}, {}, 2
 for number = 1, tonumber(ARGV[1]) do
-  local what, token, queue, attempt, id, name, seconds, reason, mark = unpack(ARGV, position, position + 8)
-  local member = token .. " " .. queue
+  local what, token, queue, attempt, head, seconds, reason = unpack(ARGV, position, position + 6)
+  local member, id, name, mark = token .. " " .. queue, string.match(head, "^(%d+) (.*)$")
+  what, mark = string.match(what, "^(%l+)(!?)$")
   if what == "extend" then
     -- the script runs again after a lost reply, and then the lease has the new mark; ZREM is before ZADD, because the
     -- first write of a script must not need memory
@@ -118,7 +119,7 @@ for number = 1, tonumber(ARGV[1]) do
     end
   end
   made[number] = made[number] or reply[number]
-  position = position + 9
+  position = position + 7
 end
 finish()
 write_records(position, made)
@@ -142,28 +143,30 @@ local function token_of(change)
   return change.lease.token:gsub("!$", "") .. (change.mark and "!" or "")
 end
 
+-- Returns whether an entry has a mark after a change.
+local function is_marked(change)
+  if change.extend then return token_of(change):sub(-1) == "!" end
+  return change.lease.was_marked
+end
+
 function changes.words(self, list, more_records)
   local words, n = script.words_of(self, tostring(#list)), 5
-  for _, change in ipairs(list) do
-    local lease = change.lease
-    local what, seconds, text = parts_of(change)
-    local is_marked = not change.done and lease.was_marked
-    if change.extend then is_marked = token_of(change):sub(-1) == "!" end
+  for index = 1, #list do
+    local change = list[index]
+    local lease, what, seconds, text = change.lease, parts_of(change)
+    if not change.done and is_marked(change) then what = what .. "!" end
     words[n + 1], words[n + 2], words[n + 3] = what, lease.token, lease.queue
     words[n + 4] = lease.attempts == 1 and "1" or ("%d"):format(lease.attempts)
-    words[n + 5], words[n + 6], words[n + 7] = lease.id, lease.name, seconds and ("%.6f"):format(seconds) or ""
+    words[n + 5], words[n + 6], words[n + 7] = lease.head, seconds and ("%.6f"):format(seconds) or "", text or ""
     if change.following then
       local ids = {}
-      for index, other in ipairs(change.following) do ids[index] = other.id end
-      words[n + 7] = table.concat(ids, " ")
+      for at, other in ipairs(change.following) do ids[at] = other.id end
+      words[n + 6] = table.concat(ids, " ")
     end
-    words[n + 8], words[n + 9] = text or "", is_marked and "!" or ""
-    n = n + 9
+    n = n + 7
   end
-  for index, change in ipairs(list) do
-    records.add(words, change.records, tostring(index), change.done == "always")
-  end
-  records.add(words, more_records, "")
+  for index = 1, #list do records.add(words, list[index].records, index, list[index].done == "always") end
+  records.add(words, more_records)
   return words
 end
 

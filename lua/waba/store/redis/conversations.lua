@@ -114,7 +114,7 @@ local function put_words(self, entries, more_records)
     for index = 1, names_count do list[n + 8 + index] = own[index] end
     list[n + 9 + names_count] = entry.body
   end
-  records.add(list, more_records, "")
+  records.add(list, more_records)
   return list
 end
 

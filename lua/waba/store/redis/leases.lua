@@ -101,17 +101,18 @@ local NEXT_DUE = script.HEAD .. FUNCTION_NEXT_DUE .. "return next_due()"
 -- Reads the reply of TAKE. Returns the leases, and the seconds until another entry is due.
 local function read_leases(reply, token, mark)
   local due, position = reply:match "^([^\n]*)\n()"
+  local marked_token = token .. "!"
+  token = token .. mark
   local taken, last = {}, #reply
   while position <= last do
     local attempts, was_marked, queue_length, length, start = reply:match("^(%d+) (%d) (%d+) (%d+)\n()", position)
-    local item = start + queue_length
-    position = item + length
-    local id, name, body = reply:match("^(%d+) ([^\n]*)\n()", item)
+    local item = start + tonumber(queue_length)
+    local head_end = reply:find("\n", item, true)
+    position = item + tonumber(length)
     was_marked = was_marked == "1" or nil
     taken[#taken + 1] = {
-      token = token .. (was_marked and "!" or mark), queue = reply:sub(start, item - 1),
-      attempts = tonumber(attempts), id = id, name = name,
-      body = reply:sub(body, position - 1), was_marked = was_marked,
+      token = was_marked and marked_token or token, queue = reply:sub(start, item - 1), attempts = tonumber(attempts),
+      head = reply:sub(item, head_end - 1), body = reply:sub(head_end + 1, position - 1), was_marked = was_marked,
     }
   end
   return taken, tonumber(due) or false
@@ -168,7 +169,7 @@ function leases:following(lease, n)
     local id, _, body = script.parts_of_item(item)
     list[index] = { id = id, body = body, age = now - id / 1e6 }
   end
-  return list, now - lease.id / 1e6
+  return list, now - lease.head:match "^%d+" / 1e6
 end
 
 function leases:next_due() return tonumber((script.run(self, NEXT_DUE, script.words_of(self)))) end

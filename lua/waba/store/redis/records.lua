@@ -38,21 +38,22 @@ end
 ]]
 
 --- Appends the arguments of records to the words of a command. `change` is the index of the change to which the records
---- belong, or "". If `is_always` is true, only records with the field `add` depend on the change.
+--- belong, or nil. If `is_always` is true, only records with the field `add` depend on the change.
 function records.add(words, list, change, is_always)
-  for _, record in ipairs(list or {}) do
-    local ends = record.seconds and script.milliseconds(record.seconds) or ""
-    local value, condition = record.value, change
+  for index = 1, list and #list or 0 do
+    local record, n = list[index], #words
+    local value, ends, condition = record.value, "", change
+    if record.seconds then ends = script.milliseconds(record.seconds) end
     if record.add then
       value, ends = tostring(record.add), "#" .. ends
-    else
-      if value == nil then value, ends = "", "0" end
-      if record.rises then ends = "+" .. ends end
-      if is_always then condition = "" end
+    elseif value == nil then
+      value, ends = "", "0"
+    elseif record.rises then
+      ends = "+" .. ends
     end
-    local n = #words
+    if is_always and not record.add then condition = nil end
     words[n + 1] = (record.of_key and "seen:" or "record:") .. record.name
-    words[n + 2], words[n + 3], words[n + 4] = value, ends, condition
+    words[n + 2], words[n + 3], words[n + 4] = value, ends, condition and tostring(condition) or ""
   end
 end
 
