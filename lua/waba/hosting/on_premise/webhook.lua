@@ -19,25 +19,19 @@ local function is_check_result(raw)
   return type(raw) == "table" and (raw.input ~= nil or raw.status ~= nil)
 end
 
--- Returns the contacts with a wa_id by wa_id, and the other contacts by position.
-local function senders(list)
-  local by_id, nameless = {}, {}
-  for position, raw in ipairs(list) do
-    if type(raw) == "table" and not is_check_result(raw) then
-      local id = wa_id(raw.wa_id)
-      if id then by_id[id] = by_id[id] or raw else nameless[position] = raw end
-    end
+local function senders_by_id(list)
+  local by_id = {}
+  for _, raw in ipairs(list) do
+    local id = type(raw) == "table" and not is_check_result(raw) and wa_id(raw.wa_id)
+    if id then by_id[id] = by_id[id] or raw end
   end
-  return by_id, nameless
+  return by_id
 end
 
 -- Returns the contact with the wa_id of a message. If a wa_id is missing, returns the only contact or the contact at
 -- the same position. Never returns a contact with another wa_id.
-local function find_sender(from, position, list, by_id, nameless)
-  if by_id then
-    local found = by_id[from] or nameless[position]
-    if found then return found end
-  end
+local function find_sender(from, position, list, by_id)
+  if by_id and by_id[from] then return by_id[from] end
   local raw = list[by_id and position or 1]
   if type(raw) ~= "table" or raw.input ~= nil or raw.status ~= nil then return nil end
   local id = raw.wa_id
@@ -48,16 +42,13 @@ end
 -- Adds an event for each message. Returns the set of the contacts that are senders of messages. With fewer
 -- than two contacts, returns true if the contact is a sender, otherwise nil.
 local function read_messages(events, messages, contacts)
-  local by_id, nameless, used
-  if #contacts > 1 then
-    by_id, nameless = senders(contacts)
-    used = {}
-  end
+  local by_id, used
+  if #contacts > 1 then by_id, used = senders_by_id(contacts), {} end
   for position = 1, #messages do
     local raw, from, contact = messages[position], nil, nil
     if type(raw) == "table" then
       from = wa_id(raw.from)
-      local found = find_sender(from, position, contacts, by_id, nameless)
+      local found = find_sender(from, position, contacts, by_id)
       if found then
         if by_id then used[found] = true else used = true end
         contact = contact_of(found, from)

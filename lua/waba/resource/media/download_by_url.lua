@@ -71,61 +71,41 @@ function by_url.info(resource, id, timeout)
   end)
 end
 
--- Returns the path and the query of the URL of a file. Errors do not contain the URL, because the URL gives access to
--- the file.
-local function target_of(resource, url)
-  local target = resource.rules.target_of(url)
-  if target then return target end
-  return nil, errors.new {
-    kind = "protocol", path = "url",
-    message = ("the file's url is missing, or does not begin with https://%s/: the API key is sent to no other host")
-      :format(resource.rules.HOST),
-  }
-end
-
-local function fetch(resource, target, expected, options, destination, timeout)
-  return guarded(resource, function()
+-- Downloads a file from `url` or, if `url` is nil, in both steps. The third result is true if the URL of the file was
+-- known, so that its host has served or refused the file.
+local function attempt(resource, id, url, options, destination, deadline)
+  local info, err = { url = url }, nil
+  if not url then
+    info, err = by_url.info(resource, id, deadline - core.clock())
+    if not info then return nil, err, false end
+  end
+  local target = resource.rules.target_of(info.url)
+  if not target then
+    -- the error does not contain the URL, because the URL gives access to the file
+    return nil, errors.new {
+      kind = "protocol", path = "url",
+      message = ("the file's url is missing, or does not begin with https://%s/: the API key is sent to no other host")
+        :format(resource.rules.HOST),
+    }, false
+  end
+  local result, failure = guarded(resource, function()
     return download.fetch(resource.client, "download_media", {
-      parameters = { path = target }, timeout = timeout, max_size = resource.rules.largest_download,
-    }, options, destination, expected)
+      parameters = { path = target }, timeout = math.max(0.001, deadline - core.clock()),
+      max_size = resource.rules.largest_download,
+    }, options, destination, options.sha256 == nil and info.sha256 or nil)
   end)
-end
-
--- Returns whether an error of `fetch` means that the URL of the file has expired.
-local function has_expired(err)
-  return err.kind == "not_found" or err.status == 410
-end
-
--- Performs both steps. The third result is true if the first step succeeded.
-local function find_and_fetch(resource, id, options, destination, deadline)
-  local info, err = by_url.info(resource, id, deadline - core.clock())
-  if not info then return nil, err, false end
-  local target, invalid = target_of(resource, info.url)
-  if not target then return nil, invalid, false end
-  local expected, timeout = options.sha256 == nil and info.sha256 or nil, math.max(0.001, deadline - core.clock())
-  local result, failure = fetch(resource, target, expected, options, destination, timeout)
   if result then result.type = result.type or info.type end
   return result, failure, true
 end
 
 function by_url.fetch(resource, id, options, destination)
   local deadline = core.clock() + (options.timeout or resource.client.timeout * download.PATIENCE)
-  local is_last = false
-  if options.url then
-    local target, err = target_of(resource, options.url)
-    if not target then return nil, err end
-    local expiry = resource.rules.expiry_of(options.url)
-    if not expiry or os.time() < expiry then
-      local result
-      result, err = fetch(resource, target, nil, options, destination, deadline - core.clock())
-      if result or not has_expired(err) then return result, err end
-      is_last = true
-    end
-  end
-  local result, err, was_found = find_and_fetch(resource, id, options, destination, deadline)
-  -- a URL may expire between the two steps, so both steps are repeated once
-  if result or is_last or not was_found or not has_expired(err) then return result, err end
-  result, err = find_and_fetch(resource, id, options, destination, deadline)
+  local url, expiry = options.url, options.url and resource.rules.expiry_of(options.url)
+  if expiry and os.time() >= expiry then url = nil end
+  local result, err, was_known = attempt(resource, id, url, options, destination, deadline)
+  local has_expired = was_known and not result and (err.kind == "not_found" or err.status == 410)
+  -- a URL may expire before its use, so both steps are performed once more
+  if has_expired then result, err = attempt(resource, id, nil, options, destination, deadline) end
   return result, err
 end
 
