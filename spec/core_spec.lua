@@ -195,8 +195,9 @@ describe("sha256", function()
     local portable = require("spec.support.parts").load("-DSHA256_PORTABLE")
     local text = ("abcdefghijklmnopqrstuvwxyz0123456789"):rep(10)
     for length = 0, #text do
-      assert.equal(hash(text:sub(1, length)), portable.sha256(text:sub(1, length)))
+      assert.equal(core.hmac_sha256("key", text:sub(1, length)), portable.hmac_sha256("key", text:sub(1, length)))
     end
+    assert.equal(core.hmac_sha256("key", text:rep(2000)), portable.hmac_sha256("key", text:rep(2000)))
   end)
 
   it("raises an error for arguments of the wrong type", function()

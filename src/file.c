@@ -1,7 +1,9 @@
-/* The Lua class waba.AppendFile: a locked file to which lines are appended, as the journal of a bulk run. The C
- * functions return false, with errno, if they fail. annotations/core.lua describes the class. */
+/* The Lua class waba.AppendFile: a locked file to which lines are appended, as the journal of a bulk run; and functions
+ * for files that Lua itself does not offer. The C functions return false, with errno, if they fail.
+ * annotations/core.lua describes the class and the functions. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -167,3 +169,40 @@ static const luaL_Reg file_class[] = {
 };
 
 void file_register(lua_State *L) { compat_newclass(L, FILE_CLASS, file_class); }
+
+/* An existing file is not opened, because closing the file would release the locks that this process has on the
+ * file. */
+int file_make_private(lua_State *L) {
+  const int descriptor = open(luaL_checkstring(L, 1), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (descriptor >= 0) close(descriptor);
+  return push_result(L, descriptor >= 0 || errno == EEXIST);
+}
+
+int file_identity(lua_State *L) {
+  struct stat status;
+  if (stat(luaL_checkstring(L, 1), &status) != 0) return push_result(L, false);
+  const unsigned long long identity[] = {(unsigned long long)status.st_dev, (unsigned long long)status.st_ino};
+  return compat_bytes(L, (const char *)identity, sizeof identity);
+}
+
+int file_mode(lua_State *L) {
+  struct stat status;
+  return stat(luaL_checkstring(L, 1), &status) != 0 ? 0 : compat_integer(L, status.st_mode & 07777);
+}
+
+int file_can_write(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  struct stat status;
+  if (access(path, R_OK | W_OK) != 0 || stat(path, &status) != 0) return push_result(L, false);
+  errno = EISDIR;
+  return push_result(L, !S_ISDIR(status.st_mode));
+}
+
+int file_absolute_path(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  char folder[PATH_MAX];
+  if (path[0] == '/') return compat_string(L, path);
+  if (getcwd(folder, sizeof folder) == NULL) return push_result(L, false);
+  lua_pushfstring(L, "%s/%s", folder, path);
+  return 1;
+}

@@ -1,6 +1,8 @@
-/* SHA-256 and HMAC-SHA-256: see sha256.h. */
-#include "sha256.h"
+/* SHA-256 (FIPS 180-4), HMAC-SHA-256 (RFC 2104) and their Lua class: see annotations/core.lua. */
+#include <stdint.h>
 
+#include "compat.h"
+#include "core.h"
 #include "text.h"
 
 /* x86-64 processors since about 2019 have instructions for SHA-256. -DSHA256_PORTABLE compiles the file without
@@ -12,6 +14,16 @@
 #else
 #define HAS_INSTRUCTIONS 0
 #endif
+
+#define SHA256_SIZE 32
+#define SHA256_BLOCK 64
+
+struct sha256 {
+  uint32_t state[8];
+  uint64_t length;                   /* the number of bytes so far */
+  unsigned char block[SHA256_BLOCK]; /* the last length % SHA256_BLOCK bytes of the message */
+  uint32_t schedule[64];             /* the message schedule of the current block; wiped with the hash */
+};
 
 /* The first 32 bits of the fractional parts of the cube roots of the first 64 primes. */
 static const uint32_t constants[64] = {
@@ -138,14 +150,14 @@ static void process_blocks(struct sha256 *hash, const unsigned char *block, size
   for (; count > 0; count--, block += SHA256_BLOCK) process(hash, block);
 }
 
-void sha256_start(struct sha256 *hash) {
+static void start(struct sha256 *hash) {
   static const uint32_t initial[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                       0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
   memcpy(hash->state, initial, sizeof initial);
   hash->length = 0;
 }
 
-void sha256_update(struct sha256 *hash, const void *bytes, size_t length) {
+static void update(struct sha256 *hash, const void *bytes, size_t length) {
   const unsigned char *next = bytes;
   size_t waiting = (size_t)(hash->length % SHA256_BLOCK);
   hash->length += length;
@@ -164,27 +176,28 @@ void sha256_update(struct sha256 *hash, const void *bytes, size_t length) {
   if (length > 0) memcpy(hash->block, next, length);
 }
 
-void sha256_finish(struct sha256 *hash, unsigned char digest[SHA256_SIZE]) {
+/* Writes the digest and wipes the hash, which must be started again before its next use. */
+static void finish(struct sha256 *hash, unsigned char digest[SHA256_SIZE]) {
   static const unsigned char padding[SHA256_BLOCK] = {0x80};
   const uint64_t bits = hash->length * 8;
   const size_t waiting = (size_t)(hash->length % SHA256_BLOCK);
   unsigned char size[8];
   for (int i = 0; i < 8; i++) size[i] = (unsigned char)(bits >> (56 - 8 * i));
-  sha256_update(hash, padding, waiting < 56 ? 56 - waiting : 120 - waiting);
-  sha256_update(hash, size, sizeof size);
+  update(hash, padding, waiting < 56 ? 56 - waiting : 120 - waiting);
+  update(hash, size, sizeof size);
   for (int i = 0; i < SHA256_SIZE; i++) digest[i] = (unsigned char)(hash->state[i / 4] >> (24 - 8 * (i % 4)));
   text_wipe(hash, sizeof *hash);
 }
 
-void sha256_hmac(const void *key, size_t key_length, const void *bytes, size_t length,
+static void hmac(const void *key, size_t key_length, const void *bytes, size_t length,
                  unsigned char digest[SHA256_SIZE]) {
   unsigned char inner[SHA256_BLOCK] = {0}, outer[SHA256_BLOCK];
   struct sha256 hash;
-  sha256_start(&hash);
+  start(&hash);
   if (key_length > SHA256_BLOCK) {
-    sha256_update(&hash, key, key_length);
-    sha256_finish(&hash, inner);
-    sha256_start(&hash);
+    update(&hash, key, key_length);
+    finish(&hash, inner);
+    start(&hash);
   } else if (key_length > 0) {
     memcpy(inner, key, key_length);
   }
@@ -192,21 +205,72 @@ void sha256_hmac(const void *key, size_t key_length, const void *bytes, size_t l
     outer[i] = inner[i] ^ 0x5c;
     inner[i] ^= 0x36;
   }
-  sha256_update(&hash, inner, sizeof inner);
-  sha256_update(&hash, bytes, length);
-  sha256_finish(&hash, digest);
-  sha256_start(&hash);
-  sha256_update(&hash, outer, sizeof outer);
-  sha256_update(&hash, digest, SHA256_SIZE);
-  sha256_finish(&hash, digest);
+  update(&hash, inner, sizeof inner);
+  update(&hash, bytes, length);
+  finish(&hash, digest);
+  start(&hash);
+  update(&hash, outer, sizeof outer);
+  update(&hash, digest, SHA256_SIZE);
+  finish(&hash, digest);
   text_wipe(inner, sizeof inner);
   text_wipe(outer, sizeof outer);
 }
 
-void sha256_hex(const unsigned char digest[SHA256_SIZE], char out[2 * SHA256_SIZE]) {
+static const char SHA256_CLASS[] = "waba.Sha256";
+
+static int push_hex(lua_State *L, const unsigned char digest[SHA256_SIZE]) {
   static const char digits[] = "0123456789abcdef";
+  char hex[2 * SHA256_SIZE];
   for (int i = 0; i < SHA256_SIZE; i++) {
-    out[2 * i] = digits[digest[i] >> 4];
-    out[2 * i + 1] = digits[digest[i] & 15];
+    hex[2 * i] = digits[digest[i] >> 4];
+    hex[2 * i + 1] = digits[digest[i] & 15];
   }
+  return compat_bytes(L, hex, sizeof hex);
 }
+
+int sha256_hmac_function(lua_State *L) {
+  unsigned char digest[SHA256_SIZE];
+  size_t key_length, length;
+  const char *key = luaL_checklstring(L, 1, &key_length);
+  const char *bytes = luaL_checklstring(L, 2, &length);
+  hmac(key, key_length, bytes, length, digest);
+  return push_hex(L, digest);
+}
+
+static struct sha256 *check_sha256(lua_State *L) { return compat_checkclass(L, 1, SHA256_CLASS); }
+
+int sha256_new(lua_State *L) {
+  start(lua_newuserdatauv(L, sizeof(struct sha256), 0));
+  compat_setclass(L, SHA256_CLASS);
+  return 1;
+}
+
+static int sha256_update_method(lua_State *L) {
+  struct sha256 *hash = check_sha256(L);
+  size_t length;
+  const char *bytes = luaL_checklstring(L, 2, &length);
+  update(hash, bytes, length);
+  lua_settop(L, 1);
+  return 1;
+}
+
+static int sha256_hex_method(lua_State *L) {
+  struct sha256 hash = *check_sha256(L);
+  unsigned char digest[SHA256_SIZE];
+  finish(&hash, digest);
+  return push_hex(L, digest);
+}
+
+static int sha256_tostring(lua_State *L) {
+  lua_pushfstring(L, "%s (%p)", SHA256_CLASS, (void *)check_sha256(L));
+  return 1;
+}
+
+static const luaL_Reg sha256_class[] = {
+    {"update", sha256_update_method},
+    {"hex", sha256_hex_method},
+    {"__tostring", sha256_tostring},
+    {NULL, NULL},
+};
+
+void sha256_register(lua_State *L) { compat_newclass(L, SHA256_CLASS, sha256_class); }

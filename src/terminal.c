@@ -1,10 +1,9 @@
-/* Functions of the system for command-line programs: terminals, signals, file modes. annotations/core.lua describes
+/* Functions of the system for command-line programs: terminals and signals. annotations/core.lua describes
  * them. */
 #include "core.h"
 
 #include <signal.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,11 +17,6 @@ int terminal_size(lua_State *L) {
   lua_pushinteger(L, size.ws_col);
   lua_pushinteger(L, size.ws_row);
   return 2;
-}
-
-int terminal_file_mode(lua_State *L) {
-  struct stat status;
-  return stat(luaL_checkstring(L, 1), &status) != 0 ? 0 : compat_integer(L, status.st_mode & 07777);
 }
 
 /* The signals that end a program. Ctrl-C, a service manager and a closed terminal send these signals. */

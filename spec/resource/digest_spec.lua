@@ -1,5 +1,4 @@
--- lua/waba/resource/media/digest.lua and src/sha256.c: SHA-256 of many bytes, passed in pieces, with each
--- implementation.
+-- lua/waba/resource/media/digest.lua: SHA-256 of many bytes, passed in pieces.
 
 local core = require "waba.core"
 local digest = require "waba.resource.media.digest"
@@ -27,31 +26,5 @@ describe("the hash of many bytes", function()
     assert.equal(core.sha256():hex(), digest.of("", rest))
     digest.of("few", rest)
     assert.equal(4, rests)
-  end)
-
-  it("is the same with and without the processor's instructions", function()
-    local folder = process.folder()
-    local program = folder:file("sum.c", [[
-      #include <stdio.h>
-      #include "sha256.h"
-      int main(void) {
-        static char bytes[1000];
-        unsigned char digest[SHA256_SIZE];
-        char hex[2 * SHA256_SIZE];
-        struct sha256 hash;
-        size_t count;
-        sha256_start(&hash);
-        while ((count = fread(bytes, 1, sizeof bytes, stdin)) > 0) sha256_update(&hash, bytes, count);
-        sha256_finish(&hash, digest);
-        sha256_hex(digest, hex);
-        return fwrite(hex, 1, sizeof hex, stdout) == sizeof hex ? 0 : 1;
-      }
-    ]])
-    local input = folder:file("bytes", bytes)
-    for _, flags in ipairs { "-DSHA256_PORTABLE", "" } do
-      assert.equal(sum, process.run(("cc -std=c99 %s -Isrc %s src/sha256.c src/text.c -o %s/sum && %s/sum < %s")
-        :format(flags, program, folder.path, folder.path, input)))
-    end
-    folder:remove()
   end)
 end)

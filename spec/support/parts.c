@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "compat.h"
+#include "core.h"
 #include "transfer.h"
 #include "system.h"
-#include "sha256.h"
 #include "sink.h"
 #include "source.h"
 #include "http2.h"
@@ -419,21 +419,6 @@ static int failure(lua_State *L) {
 
 /* Others --------------------------------------------------------------------------------------- */
 
-/* [bytes] -> [digest] */
-static int sha256(lua_State *L) {
-  struct sha256 hash;
-  unsigned char digest[SHA256_SIZE];
-  char hex[2 * SHA256_SIZE];
-  size_t length;
-  const char *bytes = luaL_checklstring(L, 1, &length);
-  sha256_start(&hash);
-  sha256_update(&hash, bytes, length);
-  sha256_finish(&hash, digest);
-  sha256_hex(digest, hex);
-  lua_pushlstring(L, hex, sizeof hex);
-  return 1;
-}
-
 #if defined(getrandom)
 ssize_t getrandom(void *bytes, size_t size, unsigned flags);
 
@@ -479,7 +464,8 @@ static const luaL_Reg functions[] = {
     {"source", new_source}, {"source_open_bytes", open_bytes}, {"source_open_file", open_upload}, {"source_open_fed", open_fed},
     {"source_feed", feed}, {"source_read", read_source}, {"source_seek", seek}, {"source_allow_rewind", allow_rewind},
     {"source_state", source_state}, {"source_close", close_source}, {"source_free", free_source},
-    {"failure", failure}, {"random", random_bytes}, {"sha256", sha256}, {"wipe", wipe}, {"fail", failing_calls_fail},
+    {"failure", failure}, {"random", random_bytes}, {"hmac_sha256", sha256_hmac_function}, {"wipe", wipe},
+    {"fail", failing_calls_fail},
     {NULL, NULL},
 };
 
