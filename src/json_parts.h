@@ -75,9 +75,9 @@ struct json_pick {
   struct json_path paths[JSON_PICK_MAX];
 };
 
-/* Finds the string of each path in the text, which must be a JSON object. Returns false if the caller must decode the
- * whole text instead: the text is invalid, or has a number, an escape, a control character, many levels, a member of
- * the outermost object that is no root, or a root or leaf that is repeated or has another type. */
+/* Finds the string of each path in the text, which must be a JSON object and be followed by a NUL. Returns false if the
+ * caller must decode the whole text instead: the text is invalid, or has a number, an escape, a control character, many
+ * levels, a member of the outermost object that is no root, or a root or leaf that is repeated or has another type. */
 bool json_pick(const struct json_pick *pick, const char *text, size_t length, struct json_piece pieces[JSON_PICK_MAX]);
 
 /* Decoding: json_read.c ------------------------------------------------------------------------ */

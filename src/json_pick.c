@@ -1,4 +1,5 @@
-/* Reads a few strings from a JSON text without decoding the rest of the text. */
+/* Reads a few strings from a JSON text without decoding the rest of the text. The byte after the text is NUL, which no
+ * valid JSON contains. */
 #include "json_parts.h"
 
 #define LEVELS 8
@@ -20,11 +21,8 @@ static bool read_object(struct reader *reader, struct place place);
 
 /* Skips white space. Returns the next character; NUL at the end of the text. */
 static char peek(struct reader *reader) {
-  while (reader->at < reader->end) {
-    if (!json_is_space(*reader->at)) return *reader->at;
-    reader->at++;
-  }
-  return '\0';
+  while (json_is_space(*reader->at)) reader->at++;
+  return *reader->at;
 }
 
 static bool take(struct reader *reader, char c) {
@@ -34,13 +32,15 @@ static bool take(struct reader *reader, char c) {
 }
 
 static bool read_string(struct reader *reader, struct json_piece *piece) {
+  static const bool special[256] = {
+      1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+      ['"'] = 1, ['\\'] = 1,
+  };
   if (!take(reader, '"')) return false;
   const char *at = reader->at;
   while (reader->end - at >= (ptrdiff_t)sizeof(json_block) && json_is_unescaped(at)) at += sizeof(json_block);
-  for (; at < reader->end && *at != '"'; at++) {
-    if (*at == '\\' || (unsigned char)*at < ' ') return false;
-  }
-  if (at == reader->end) return false;
+  while (!special[(unsigned char)*at]) at++;
+  if (*at != '"') return false;
   piece->bytes = reader->at;
   piece->length = (size_t)(at - reader->at);
   reader->at = at + 1;

@@ -139,19 +139,20 @@ int ready_head_new(lua_State *L) {
 
 static int ready_head_bytes_method(lua_State *L) {
   struct ready_head *head = check_ready_head(L);
-  char *end = bytes_of(head) + head->size;
-  int length = 2;
+  char *const bytes = bytes_of(head);
+  struct writer writer = {bytes, head->size + LENGTH_SIZE, head->size};
   if (head->size == 0) return luaL_error(L, "attempt to use a closed head");
-  if (lua_isnoneornil(L, 2)) {
-    memcpy(end, "\r\n", 2);
-  } else if (lua_isboolean(L, 2)) {
-    length = snprintf(end, LENGTH_SIZE, "Transfer-Encoding: chunked\r\n\r\n");
-  } else {
+  if (lua_isboolean(L, 2)) {
+    write_text(&writer, "Transfer-Encoding: chunked\r\n");
+  } else if (!lua_isnoneornil(L, 2)) {
     const lua_Number size = luaL_checknumber(L, 2);
     luaL_argcheck(L, size >= 0 && size <= 9007199254740992.0, 2, "must be from 0 to 2^53");
-    length = snprintf(end, LENGTH_SIZE, "Content-Length: %lld\r\n\r\n", (long long)size);
+    write_text(&writer, "Content-Length: ");
+    writer.size += text_integer((long long)size, bytes + writer.size);
+    write_text(&writer, "\r\n");
   }
-  return compat_bytes(L, bytes_of(head), head->size + (size_t)length);
+  write_text(&writer, "\r\n");
+  return compat_bytes(L, bytes, writer.size);
 }
 
 static int ready_head_gc(lua_State *L) {

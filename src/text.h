@@ -34,7 +34,7 @@ bool text_equals_ignoring_case(const char *a, size_t a_length, const char *b, si
 
 /* Returns whether the text equals `word`, ignoring case. */
 static inline bool text_is(const char *text, size_t length, const char *word) {
-  return text_equals_ignoring_case(text, length, word, strlen(word));
+  return length == strlen(word) && text_equals_ignoring_case(text, length, word, length);
 }
 
 /* `text_header_error`, `text_header_value_error` and `text_method_error` return NULL for valid text, else a static

@@ -161,6 +161,7 @@ local function receive_early(exchange, reason)
 end
 
 local function exchange_messages(exchange, target, now)
+  exchange.socket = tcp() -- raises an error in a phase that can't wait
   local connected, failure = open_connection(exchange, target, now)
   if not connected then return nil, failure end
   local reused = exchange.reused
@@ -178,7 +179,7 @@ end
 
 local function finish(exchange, response)
   local socket, part = exchange.socket, exchange.part
-  if not response or exchange.closes or not socket:setkeepalive() then socket:close() end
+  if socket and (not response or exchange.closes or not socket:setkeepalive()) then socket:close() end
   http1.close_body(exchange)
   if part then
     if part.handle then part.handle:close() end
@@ -189,14 +190,12 @@ end
 
 -- Makes the exchange of one attempt, without a connection.
 local function prepare(request, started)
-  local allowed, socket = pcall(tcp)
   -- with `to_send`, `reused` and `status` an exchange has 16 fields: LuaJIT doubles the memory of a table for the 17th
   local exchange = {
-    request = request, socket = socket, started = started,
+    request = request, socket = false, started = started,
     deadline = request.timeout and started + request.timeout or math.huge, armed = 0, sent = "no", bytes_sent = 0,
     bytes_received = 0, buffer = "", from = 1, first_byte = 0, lines = "", body = "",
   }
-  if not allowed then return http1.fail(exchange, "invalid", select(2, runtime.can_wait_in_nginx()) or socket) end
   local fine, message = http1.open_body(exchange)
   if not fine then return http1.fail(exchange, "invalid", message, "body") end
   if request.into and request.into.file then
@@ -215,6 +214,9 @@ local function try(request, target, started, now)
   if not exchange then return nil, refused end
   local done, response, failure = pcall(exchange_messages, exchange, target, now)
   finish(exchange, done and response)
+  if not done and not exchange.socket then
+    return http1.fail(exchange, "invalid", select(2, runtime.can_wait_in_nginx()) or response)
+  end
   if not done then error(response, 0) end
   if not response then return nil, failure, exchange.is_uncertain end
   return http1_response.of(exchange)
