@@ -67,9 +67,7 @@ end
 
 -- Moves the first entry from the queue to `running`. Returns nil if another process may have taken the event.
 local function begin(self, group)
-  local queue = self.queue
-  local entry = queue[1]
-  for position = 1, #queue do queue[position] = queue[position + 1] end
+  local entry = table.remove(self.queue, 1)
   if not leases.renew(self, entry, clock()) then return nil end
   self.running[entry], self.active, self.begun_at = true, self.active + 1, clock()
   if group then entry.group, self.groups[group] = group, self.groups[group] + 1 end

@@ -105,9 +105,11 @@ end
 local function enqueue(self, events, due, now)
   self.took, self.taken_at, self.was_quick = #events, now, false
   self.look_at = due ~= nil and now + min(due or huge, self.interval) or 0
-  for _, event in ipairs(events) do
-    self.queue[#self.queue + 1] = {
-      event = event, renew_at = renewal(self, now), group = false, stop = false, thread = false, is_read = false,
+  if #events == 0 then return end
+  local queue, renew_at = self.queue, renewal(self, now)
+  for index = 1, #events do
+    queue[#queue + 1] = {
+      event = events[index], renew_at = renew_at, group = false, stop = false, thread = false, is_read = false,
       get = nil,
     }
   end

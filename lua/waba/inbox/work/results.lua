@@ -22,36 +22,38 @@ end
 
 -- Reports a handler that ran for longer than a lease without a wait. No other coroutine could renew the lease
 -- meanwhile.
-local function report_blocked(self, entry)
-  local late = clock() - entry.renew_at
+local function report_blocked(self, entry, now)
+  local late = now - entry.renew_at
   if late <= self.lease * 2 / 3 then return end
   local text = "a handler blocked the process for more than %.3g s, longer than its lease of %g s (option lease): "
     .. "another process may have handled its event too"
   results.report(self, text:format(late, self.lease))
 end
 
-local function acknowledge_later(self, event)
-  self.finished[#self.finished + 1] = event
-  local is_alone = self.inbox.settles_all and self.active == 0
-  self.look_at = min(self.look_at, clock() + (is_alone and 0 or self.patience))
+local function acknowledge_later(self, event, now)
+  local finished, look_at = self.finished, now
+  finished[#finished + 1] = event
+  if self.active > 0 or not self.inbox.settles_all then look_at = now + self.patience end
+  if look_at < self.look_at then self.look_at = look_at end
 end
 
 --- Stores the result of an event's handlers. `ok` is nil if the sender has counted the result. `left` is set if no
 --- handler has run, because the event is due only after `left` seconds.
 function results.finish(self, entry, ok, raised, left)
   if not self.running[entry] then return end -- `reap_dead` has stored another result
+  local now, group = clock(), entry.group
   self.running[entry] = nil
   self.active = self.active - 1
   if entry.release then entry.release() end
-  report_blocked(self, entry)
-  if self.active == 0 and #self.queue == 0 then self.was_quick = clock() - self.taken_at < results.MOMENT end
-  if entry.group then self.groups[entry.group] = self.groups[entry.group] - 1 end
+  report_blocked(self, entry, now)
+  if self.active == 0 and #self.queue == 0 then self.was_quick = now - self.taken_at < results.MOMENT end
+  if group then self.groups[group] = self.groups[group] - 1 end
   if left then
-    self.look_at = min(self.look_at, clock() + left)
+    self.look_at = min(self.look_at, now + left)
   elseif ok or self.inbox.settles_all then
     if ok then self.handled = self.handled + 1 end
     if ok == false then self.failed, self.raised = self.failed + 1, raised end
-    acknowledge_later(self, entry.event)
+    acknowledge_later(self, entry.event, now)
   else
     -- after an uncertain result the handler is not called again, because the handler could send its message twice
     local is_uncertain = errors.is_error(raised) and (raised.maybe_sent or raised.is_final)
