@@ -67,20 +67,14 @@ local function is_joined(before, point, regionals)
   return is_hangul_lead(before) and (is_hangul_lead(point) or is_hangul_syllable)
 end
 
-local SENTENCE_ENDS = {
-  ["."] = true, ["!"] = true, ["?"] = true, ["\226\128\166"] = true, -- the last character is an ellipsis
-  ["\227\128\130"] = true, ["\239\188\129"] = true, ["\239\188\159"] = true, -- Chinese and Japanese forms of . ! ?
-  ["\224\165\164"] = true, ["\216\159"] = true, -- the Hindi full stop and the Arabic question mark
-}
+-- The characters ! . ? and the ellipsis, the Arabic question mark, the Hindi full stop, and 。！？.
+local ends_sentence = code_points.set "21 2e 3f 61f 964 2026 3002 ff01 ff1f"
 
--- Chinese and Japanese characters that end a sentence without a blank after them.
-local ENDS_ALONE = { ["\227\128\130"] = true, ["\239\188\129"] = true, ["\239\188\159"] = true }
+-- The Chinese and Japanese characters 。！？ end a sentence without a blank after them.
+local ends_alone = code_points.set "3002 ff01 ff1f"
 
 -- Quotation marks and brackets, which may be between the end of a sentence and the blank.
-local CLOSING = {
-  ['"'] = true, ["'"] = true, [")"] = true, ["]"] = true, ["\194\187"] = true, ["\226\128\153"] = true,
-  ["\226\128\157"] = true, ["\227\128\141"] = true,
-}
+local is_closing = code_points.set "22 27 29 5d bb 2019 201d 300d"
 
 local function is_space(character)
   return character:find "^%s" ~= nil
@@ -97,7 +91,7 @@ local function kind_of(state, character, point)
     return state.is_ended and SENTENCE or WORD
   end
   if is_space(character) then return character == "\n" and LINE or state.is_ended and SENTENCE or WORD end
-  return ENDS_ALONE[before] and not CLOSING[character] and SENTENCE or CHARACTER
+  return ends_alone(state.point) and not is_closing(point) and SENTENCE or CHARACTER
 end
 
 local function advance(state, text, position, character, point)
@@ -111,9 +105,9 @@ local function advance(state, text, position, character, point)
   elseif not is_space(character) then
     state.is_blank = false
   end
-  if SENTENCE_ENDS[character] then
+  if ends_sentence(point) then
     state.is_ended = true
-  elseif not is_space(character) and not CLOSING[character] then
+  elseif not is_space(character) and not is_closing(point) then
     state.is_ended = false
   end
   state.regionals = is_regional(point) and state.regionals + 1 or 0

@@ -27,9 +27,9 @@ local function convert_template(template)
   return template
 end
 
-local function invalid(path, message) return nil, errors.invalid(path, message) end
+local invalid = errors.invalid
 
--- Each function writes an option of `client:send` into the body and returns true, or returns nil and an error.
+-- Each function writes an option of `client:send` into the body, or returns an error.
 local write_option = {}
 
 function write_option.check_contact()
@@ -43,7 +43,6 @@ function write_option.reply_to(body, id, message)
   end
   if id == "" then return invalid("reply_to", "reply_to is empty; the id of a message is needed") end
   body.context = { message_id = id }
-  return true
 end
 
 function write_option.data(body, data, _, validate)
@@ -52,7 +51,6 @@ function write_option.data(body, data, _, validate)
     return invalid("data", ("data has %d characters; at most %d are allowed"):format(length, MOST_DATA))
   end
   body.biz_opaque_callback_data = data
-  return true
 end
 
 function write_option.identity_key_hash(body, hash)
@@ -60,7 +58,6 @@ function write_option.identity_key_hash(body, hash)
     return invalid("identity_key_hash", "identity_key_hash is empty; the hash from a webhook is needed")
   end
   body.recipient_identity_key_hash = hash
-  return true
 end
 
 -- The further fields of POST /marketing_messages (cloud.md, section 2.21).
@@ -71,7 +68,7 @@ function write_option.marketing(body, marketing, message, validate)
   if marketing and validate and message.type ~= "template" then
     return invalid("marketing", "marketing takes templates only, not a message of type " .. tostring(message.type))
   end
-  if type(marketing) ~= "table" then return true end
+  if type(marketing) ~= "table" then return nil end
   for name, value in pairs(marketing) do
     local path = "marketing." .. tostring(name)
     local wanted = MARKETING[name]
@@ -87,16 +84,12 @@ function write_option.marketing(body, marketing, message, validate)
     end
     body[name] = value
   end
-  return true
 end
 
--- Each function writes a recipient of one form into the body (cloud.md, section 2.2).
+-- Each function writes a recipient of one form into the body, or returns an error (cloud.md, section 2.2).
 local address = {}
 
-function address.user(body, to)
-  body.recipient = to
-  return true
-end
+function address.user(body, to) body.recipient = to end
 
 function address.group(body, to, message, validate)
   local kind = message.type
@@ -105,19 +98,17 @@ function address.group(body, to, message, validate)
       tostring(kind)))
   end
   body.to, body.recipient_type = to, "group"
-  return true
 end
 
--- Writes the fields of a message without an approved template (cloud.md, section 11.3).
+-- Writes the fields of a message without an approved template, or returns an error (cloud.md, section 11.3).
 local function write_direct_send(body, message, form, validate)
   local category = message.category
-  if category == nil then return true end
+  if category == nil then return nil end
   if validate and category == "authentication" and form == "user" then
     return invalid("category", "category is authentication, which can't be sent to a business-scoped user id; "
       .. "a phone number is needed")
   end
   body.category, body.ttl_seconds, body.direct_send_config = category, message.ttl_seconds, message.direct_send_config
-  return true
 end
 
 --- Returns the body of POST /messages or POST /marketing_messages (cloud.md, sections 2.1 and 2.21); nil and an error
@@ -131,25 +122,25 @@ function messages.encode(to, message, defaults, options, form)
   local kind, validate = message.type, defaults.validate
   local body = { messaging_product = "whatsapp", recipient_type = "individual", type = kind }
   if form then
-    local placed, address_err = address[form](body, to, message, validate)
-    if not placed then return nil, address_err end
+    local refusal = address[form](body, to, message, validate)
+    if refusal then return nil, refusal end
   else
     -- without "+" the platform may insert the country code of the sender
     body.to = "+" .. to
   end
   if kind == "pin" and validate and form ~= "group" then
-    return invalid("to", "to must be a group, { group_id = … }: messages are pinned in groups only")
+    return nil, invalid("to", "to must be a group, { group_id = … }: messages are pinned in groups only")
   end
   local content = message[kind]
   if kind == "template" and type(content) == "table" then content = convert_template(content) end
   if kind ~= nil then body[kind] = content end
-  local written, err = write_direct_send(body, message, form, validate)
-  if not written then return nil, err end
+  local err = write_direct_send(body, message, form, validate)
+  if err then return nil, err end
   if options then
     for name, write_one in pairs(write_option) do
       if options[name] ~= nil then
-        written, err = write_one(body, options[name], message, validate)
-        if not written then return nil, err end
+        err = write_one(body, options[name], message, validate)
+        if err then return nil, err end
       end
     end
   end

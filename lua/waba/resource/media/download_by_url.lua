@@ -74,7 +74,7 @@ end
 -- Downloads a file from `url` or, if `url` is nil, in both steps. The third result is true if the URL of the file was
 -- known, so that its host has served or refused the file.
 local function attempt(resource, id, url, options, destination, deadline)
-  local info, err = { url = url }, nil
+  local info, err = { url = url }
   if not url then
     info, err = by_url.info(resource, id, deadline - core.clock())
     if not info then return nil, err, false end

@@ -62,12 +62,12 @@ end
 
 local function check_ttl(self, minutes)
   local range = self.rules.ttl_minutes
-  if minutes == nil then return true end
+  if minutes == nil then return nil end
   if not range then
-    return nil, errors.invalid("ttl_minutes", "ttl_minutes exists on Cloud hosting only: expected no ttl_minutes")
+    return errors.invalid("ttl_minutes", "ttl_minutes exists on Cloud hosting only: expected no ttl_minutes")
   end
-  if not self.client.validate or minutes >= range[1] and minutes <= range[2] then return true end
-  return nil, errors.invalid("ttl_minutes",
+  if not self.client.validate or minutes >= range[1] and minutes <= range[2] then return nil end
+  return errors.invalid("ttl_minutes",
     ("ttl_minutes is %.0f: expected %d to %d"):format(minutes, range[1], range[2]))
 end
 
@@ -75,8 +75,8 @@ local function open(self, options, what, check, again)
   local validate = self.client.validate
   local source, err = upload.open(options, what, validate and self.rules.largest_upload or math.huge, false, again, 3)
   if not source or not validate then return source, err end
-  local fine, failure = check(source.type, source.size)
-  if fine then return source end
+  local failure = check(source.type, source.size)
+  if not failure then return source end
   upload.close(source)
   return nil, failure
 end
@@ -90,8 +90,8 @@ end
 function Media:upload(options)
   options = option.check(options, UPLOAD_OPTIONS, "client.media:upload")
   check_kind(self, options.as)
-  local fine, err = check_ttl(self, options.ttl_minutes)
-  if not fine then return nil, err end
+  local err = check_ttl(self, options.ttl_minutes)
+  if err then return nil, err end
   local source, failure = open(self, options, "client.media:upload", function(media_type, size)
     return rules.check_upload(self.rules, media_type, size, options.as)
   end)

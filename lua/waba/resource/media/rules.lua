@@ -56,40 +56,40 @@ end
 ---@param what string        the purpose of the file, for the error text: "the photo"
 ---@param media_type string
 ---@param size integer       bytes
+---@return waba.Error? err
 function rules.check(rule, what, media_type, size)
   if not accepts(rule, mime.parse(media_type)) then
     local allowed = table.concat(rule.types, ", ")
-    return nil, errors.invalid("type", ("type is %s; %s takes %s"):format(media_type, what, allowed))
+    return errors.invalid("type", ("type is %s; %s takes %s"):format(media_type, what, allowed))
   end
-  if size == 0 then return nil, errors.invalid("size", ("size is 0 bytes; %s can't be empty"):format(what)) end
+  if size == 0 then return errors.invalid("size", ("size is 0 bytes; %s can't be empty"):format(what)) end
   if size > rule.most then
-    return nil, errors.invalid("size", ("size is %s; %s takes at most %s"):format(
+    return errors.invalid("size", ("size is %s; %s takes at most %s"):format(
       size_text(size), what, size_text(rule.most)))
   end
-  return true
 end
 
 ---@param gateway waba.MediaRules
 ---@param media_type string
 ---@param size integer    bytes
 ---@param kind? string    the type of the message; default: by the MIME type
+---@return waba.Error? err
 function rules.check_upload(gateway, media_type, size, kind)
   local essence, parameters = mime.parse(media_type)
   local codecs = (parameters.codecs or ""):lower()
   if essence == "audio/ogg" and kind ~= "document" and codecs ~= "opus"
     and (codecs ~= "" or not accepts(gateway.kinds.audio, essence, parameters)) then
-    return nil, errors.invalid("type",
+    return errors.invalid("type",
       "type is audio/ogg; WhatsApp accepts it with the Opus codec only: write audio/ogg; codecs=opus")
   end
-  if size == 0 then return nil, errors.invalid("size", "size is 0 bytes; an empty file can't be sent") end
+  if size == 0 then return errors.invalid("size", "size is 0 bytes; an empty file can't be sent") end
   local found = kind or kind_of(gateway, essence, parameters)
-  local valid, err = rules.check(gateway.kinds[found], "a message of type " .. found, media_type, size)
-  if valid then return true end
+  local err = rules.check(gateway.kinds[found], "a message of type " .. found, media_type, size)
   local may_be_document = accepts(gateway.kinds.document, essence, parameters) and size <= gateway.kinds.document.most
-  if not kind and found ~= "document" and may_be_document then
+  if err and not kind and found ~= "document" and may_be_document then
     err.message = err.message .. ' (to send it as a document, set as = "document")'
   end
-  return nil, err
+  return err
 end
 
 return rules

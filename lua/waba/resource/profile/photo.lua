@@ -137,10 +137,8 @@ function photo:set(options)
   local client = self.client
   local source, err = upload.open(options, "client.profile:set_photo", math.huge, true)
   if not source then return nil, err end
-  if client.validate then
-    local fine, failure = media_rules.check(self.media.photo, "the photo", source.type, source.size)
-    if not fine then return nil, failure end
-  end
+  err = client.validate and media_rules.check(self.media.photo, "the photo", source.type, source.size)
+  if err then return nil, err end
   if not self.forms.encode_photo then return outcome.success(upload.send(client, "set_photo", source, options)) end
   local handle, failure = resumable.send(client, source, options)
   if not handle then return nil, failure end
