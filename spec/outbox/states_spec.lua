@@ -84,6 +84,28 @@ describe("the state of an entry that was not sent", function()
     end
   end)
 
+  it("is found if a sender stores the result at the same time", function()
+    for _, method in ipairs { "get", "cancel", "apply" } do
+      local outbox, id = new()
+      local store, find = outbox.store, outbox.store.find
+      function store.find(...)
+        store.find = find
+        local lease = store:take(1, 60)[1]
+        local state = entries.state(entries.decode(lease.body), "sent")
+        store:settle { { lease = lease, done = "always", records = outbox:final_records({ id = id }, state) } }
+        return find(...)
+      end
+      local argument = method == "apply" and status(id, "delivered") or id
+      local result, err = outbox[method](outbox, argument)
+      if method == "cancel" then
+        assert.equal(('id: the entry %s is in state "sent": expected a waiting one'):format(id), err.message)
+      else
+        assert(result, err)
+        assert.equal(method == "get" and "sent" or "delivered", outbox:get(id).state)
+      end
+    end
+  end)
+
   it("is not found for an unknown id", function()
     local outbox = new()
     for _, method in ipairs { "get", "cancel" } do

@@ -95,21 +95,28 @@ end
 ---@field times table<string, number>  the Unix seconds at which the entry reached each state, by the name of the state;
 ---        also `stored`, and `at` if the entry was put with `at`
 
+-- Returns the records `state:<id>` and `status:<id>`, the row of an entry without a result, and an error. The second
+-- attempt finds the result of an entry that a sender has finished during the first attempt.
+local function look_up(self, id)
+  for _ = 1, 2 do
+    local state, status, err = read_both(self, id)
+    if state or err then return state, status, nil, err end
+    local row
+    row, err = self.store:find(id)
+    if row or err then return nil, status, row, err end
+  end
+end
+
 --- Returns the state of an entry.
 ---@param id string  the id that `put` has returned
 ---@return waba.OutboxState|nil
 ---@return waba.Error? err  kind "not_found": the outbox does not have, or no longer has, an entry with this id
 function Outbox:get(id)
   check_text(id, "id", "outbox:get")
-  for attempt = 1, 2 do
-    local state, status, err = read_both(self, id)
-    if state then return view(state, status) end
-    local row
-    if not err then row, err = self.store:find(id) end
-    if row then return view_row(row) end
-    -- the second attempt finds the result of an entry that a sender has finished during the first attempt
-    if err or attempt == 2 then return nil, err or unknown(id) end
-  end
+  local state, status, row, err = look_up(self, id)
+  if state then return view(state, status) end
+  if row then return view_row(row) end
+  return nil, err or unknown(id)
 end
 
 local function in_flight(id)
@@ -122,23 +129,20 @@ end
 ---@return waba.Error? err  kind "not_found"; kind "invalid": the message is being sent, or the entry has a result
 function Outbox:cancel(id)
   check_text(id, "id", "outbox:cancel")
-  local state, err = self:read("state:" .. id)
-  if err then return nil, err end
+  local state, _, row, err = look_up(self, id)
   if state then
     local text = 'id: the entry %s is in state "%s": expected a waiting one'
     return nil, errors.invalid("id", text:format(id, state.state))
   end
-  local row, failure = self.store:find(id)
-  if not row then return nil, failure or unknown(id) end
+  if not row then return nil, err or unknown(id) end
   local entry = row.state == "waiting" and not row.is_marked and entries.decode(row.body)
   if not entry then return nil, in_flight(id) end
   row.records = self:final_records(entry, entries.state(entry, "cancelled"))
   local count, refusal = self.store:drop { row }
-  if count == 0 then -- the entry was taken; or it was removed, and the reply of the store was lost
-    local present = self:read("state:" .. id)
-    if not present or present.state ~= "cancelled" then return nil, in_flight(id) end
-  end
-  return count and true, refusal
+  if count ~= 0 then return count and true, refusal end
+  state = look_up(self, id) -- the entry was taken; or it was removed, and the reply of the store was lost
+  if state and state.state == "cancelled" then return true end
+  return nil, in_flight(id)
 end
 
 --- Records a status, which proves that the platform has accepted the message. Other statuses have no effect.
@@ -152,13 +156,9 @@ function Outbox:apply(event)
   local id, err = event.outbox_id, nil
   if not id and event.hosting ~= "cloud" and event.id then id, err = self.store:get("message:" .. event.id) end
   if not id then return err == nil or nil, err end
-  local state, status, failure = read_both(self, id)
-  if not state and not failure then
-    local row
-    row, failure = self.store:find(id)
-    if not row and not failure then return true end
-  end
+  local state, status, row, failure = look_up(self, id)
   if failure then return nil, failure end
+  if not state and not row then return true end
   if status and status.rank >= rank then return true end
   local is_first = status == nil
   status = status or { times = {} }
