@@ -18,7 +18,7 @@ function context.new(args)
 end
 
 -- Ends the command with exit code 2, the code for wrong use.
-function Context:wrong(message) -- luacheck: no self
+function Context:wrong(message)
   error({ wrong_use = true, message = message }, 0)
 end
 

@@ -92,7 +92,7 @@ function MailMerge:message(row)
 end
 
 -- Returns the name of a column whose text is not valid UTF-8, for example in a table in Latin-1.
-function MailMerge:column_not_utf8(row) -- luacheck: no self
+function MailMerge:column_not_utf8(row)
   local columns = {}
   for name, text in pairs(row) do
     if not core.utf8_length(text) then columns[#columns + 1] = name end

@@ -63,7 +63,7 @@ function Progress:show(figures)
   self.is_drawn = true
 end
 
-function Progress:clear() -- luacheck: no self
+function Progress:clear()
   io.stderr:write "\r\27[K"
   io.stderr:flush()
 end

@@ -21,7 +21,7 @@ local function settings()
   return text and text:match "^[%w:=]+$"
 end
 
-function Screen:size() -- luacheck: no self
+function Screen:size()
   local columns, rows = core.terminal_size(1)
   return columns or 80, rows and rows > 0 and rows or 24
 end
@@ -37,7 +37,7 @@ end
 
 --- Waits at most 0.2 seconds for a key.
 ---@return string|nil key  "end" after Ctrl-C, after a signal that ends programs, and if the terminal was closed
-function Screen:read() -- luacheck: no self
+function Screen:read()
   local key = io.stdin:read(1)
   if key == "\3" or core.interrupted() or not core.is_terminal(0) then return "end" end
   return key

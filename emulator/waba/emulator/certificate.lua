@@ -7,7 +7,7 @@ local certificate = {}
 
 local DAY = 86400
 
-local unpack = table.unpack or unpack -- luacheck: ignore 143
+local unpack = table.unpack or unpack
 
 --- The name of the file with the certificate of an authority, in the folder of the option `authority`.
 certificate.KEPT = "authority.pem"

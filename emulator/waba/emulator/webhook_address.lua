@@ -7,7 +7,7 @@ local webhooks = require "waba.emulator.webhooks"
 
 local webhook_address = {}
 
-local unpack = table.unpack or unpack -- luacheck: ignore 143
+local unpack = table.unpack or unpack
 
 local function add_header_errors(headers, found)
   if type(headers) ~= "table" or headers[1] ~= nil then

@@ -51,7 +51,7 @@ function shared_dict.new(options)
     error("waba.pace.shared_dict works inside nginx only: use waba.pace.redis for other processes", 2)
   end
   local dict = find(settings.name)
-  local run = assert((loadstring or load)(rules, "=waba.pace.rules"))() -- luacheck: ignore 113
+  local run = assert((loadstring or load)(rules, "=waba.pace.rules"))()
 
   local function execute(name, words)
     local key, db = "waba:pace:" .. name .. ":", {}

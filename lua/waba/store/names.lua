@@ -64,6 +64,6 @@ end
 
 --- Returns the root of several names. If the names have different roots, joins the conversations.
 ---@type fun(store: waba.NameStore, list: string[]): string|nil
-names.join = assert((loadstring or load)(names.CODE .. "return join", "=waba.store.names"))() -- luacheck: ignore 113
+names.join = assert((loadstring or load)(names.CODE .. "return join", "=waba.store.names"))()
 
 return names

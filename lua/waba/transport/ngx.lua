@@ -45,7 +45,7 @@ local FOREIGN_CREDENTIALS = "the request's credentials were not made by this tra
 ---@return waba.Transport
 function transport.new() return setmetatable({}, Ngx) end
 
-function Ngx:credentials(secret) -- luacheck: no self
+function Ngx:credentials(secret)
   local credentials, message = core.credentials(secret)
   if credentials then secrets[credentials] = core.header_secret(secret) end
   return credentials, message

@@ -125,7 +125,9 @@ function Server:stop()
   if self.stopping then return end
   if not self.cqueues.running() then
     self.cq:wrap(self.stop, self)
-    while not self.is_closed and step(self) do end -- luacheck: ignore 542
+    while not self.is_closed do
+      if not step(self) then return end
+    end
     return
   end
   local deadline = self.cqueues.monotime() + self.grace

@@ -3,7 +3,7 @@
 local changes = require "waba.store.redis.changes"
 local script = require "waba.store.redis.script"
 
-local unpack = table.unpack or unpack -- luacheck: ignore 143
+local unpack = table.unpack or unpack
 
 local leases = {}
 

@@ -4,7 +4,7 @@ local records = require "waba.store.sqlite.records"
 local sqlite_connection = require "waba.store.sqlite.connection"
 
 local escape = sqlite_connection.escape
-local unpack = table.unpack or unpack -- luacheck: ignore 143
+local unpack = table.unpack or unpack
 
 local changes = {}
 

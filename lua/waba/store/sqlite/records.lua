@@ -3,7 +3,7 @@
 local sqlite_connection = require "waba.store.sqlite.connection"
 
 local escape, unescape = sqlite_connection.escape, sqlite_connection.unescape
-local unpack = table.unpack or unpack -- luacheck: ignore 143
+local unpack = table.unpack or unpack
 
 local records = {}
 

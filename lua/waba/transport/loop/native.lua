@@ -15,7 +15,7 @@ local heap = require "waba.transport.loop.heap"
 local clock = core.clock
 local resume, status, yield = coroutine.resume, coroutine.status, coroutine.yield
 local blocking, running = runtime.loop "blocking", coroutines.running
-local unpack = table.unpack or unpack -- luacheck: ignore 143
+local unpack = table.unpack or unpack
 local FOREVER = 3600
 
 ---@type waba.Loop

@@ -9,7 +9,7 @@ local waiters = require "waba.transport.waiter"
 local max = math.max
 -- Seconds for which a coroutine of `TaskGroup:run` waits for another function before the coroutine ends.
 local IDLE = 1
-local unpack = table.unpack or unpack -- luacheck: ignore 143
+local unpack = table.unpack or unpack
 
 local task_group = {}
 
