@@ -153,7 +153,7 @@ function nginx.request(url, options)
   head:upsert(":method", options.method or "POST")
   for name, value in pairs(options.headers or {}) do head:append(name, value) end
   if options.user then
-    head:upsert("authorization", require("waba.core").basic(options.user, options.password))
+    head:upsert("authorization", require("waba.encoding").basic(options.user, options.password))
   end
   if options.body then
     request:set_body(options.body)

@@ -153,7 +153,7 @@ function storm.run(options)
   }, port)
   local gateway = assert(emulator.start { seed = options.seed or 7, webhooks = {
     url = ("https://localhost:%d/hook"):format(port), ca_file = folder:file "ca.pem",
-    headers = { Authorization = require("waba.core").basic("u", "p") },
+    headers = { Authorization = require("waba.encoding").basic("u", "p") },
     concurrency = options.concurrency or 6, backoff = 0.02, max_backoff = 0.2, duplicates = 0.15, reorder = 0.2,
   } })
   local result = { events = options.count * 4, handled = 0, repeated = 0, out_of_order = 0 }
