@@ -103,6 +103,23 @@ end
 
 local compiled = {} -- checks by hosting, mode and message type
 
+-- A function of its own, because LuaJIT does not compile a function that returns after it has made a closure.
+local function make_checks(hosting, mode)
+  if mode ~= true and mode ~= "documented" then
+    error("schema: the mode must be true, \"documented\" or false", 4)
+  end
+  local ruleset = schema.ruleset(hosting)
+  compiled[hosting] = compiled[hosting] or {}
+  compiled[hosting][mode] = setmetatable({}, { __index = function(checks, kind)
+    if type(kind) ~= "string" or not ruleset.types[kind] then
+      return function() return unknown_type(ruleset, kind) end
+    end
+    checks[kind] = make_check(ruleset, kind, mode)
+    return checks[kind]
+  end })
+  return compiled[hosting][mode]
+end
+
 --- Returns the checks of a hosting's messages by type. A rule is compiled into a check at the first use of the check.
 --- The check of an unknown type, or of nil, returns an error.
 ---@param hosting waba.Hosting
@@ -111,20 +128,8 @@ local compiled = {} -- checks by hosting, mode and message type
 function schema.checks(hosting, mode)
   local by_mode = compiled[hosting]
   if by_mode and by_mode[mode] then return by_mode[mode] end
-  if mode ~= true and mode ~= "documented" then
-    error("schema: the mode must be true, \"documented\" or false", 3)
-  end
-  local ruleset = schema.ruleset(hosting)
-  by_mode = by_mode or {}
-  compiled[hosting] = by_mode
-  by_mode[mode] = setmetatable({}, { __index = function(checks, kind)
-    if type(kind) ~= "string" or not ruleset.types[kind] then
-      return function() return unknown_type(ruleset, kind) end
-    end
-    checks[kind] = make_check(ruleset, kind, mode)
-    return checks[kind]
-  end })
-  return by_mode[mode]
+  local checks = make_checks(hosting, mode) -- not a tail call, which would change the levels of errors
+  return checks
 end
 
 --- Checks a message before it is sent. Only the platform knows whether a media file is acceptable, and whether a

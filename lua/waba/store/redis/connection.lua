@@ -66,12 +66,13 @@ end
 local function nginx_opener(address)
   local ngx, generation, opener = rawget(_G, "ngx"), 0, { address = address }
   local place = address.path and "unix:" .. address.path or address.host
+  local name = ("waba %s %s %s %s "):format(place, address.path and "" or address.port, address.user or "",
+    address.database or "")
+  local pool = { pool = name .. generation }
 
   function opener.open()
     local socket = ngx.socket.tcp()
     socket:settimeout(address.timeout * 1000)
-    local pool = { pool = ("waba %s %s %s %s %d"):format(place, address.path and "" or address.port, address.user or "",
-      address.database or "", generation) }
     if address.path then check(socket:connect(place, pool)) else check(socket:connect(place, address.port, pool)) end
     return socket, socket:getreusedtimes() > 0
   end
@@ -81,6 +82,7 @@ local function nginx_opener(address)
 
   function opener.leave(socket)
     generation = generation + 1
+    pool = { pool = name .. generation }
     if socket then socket:close() end
   end
 
@@ -131,14 +133,20 @@ local function is_not_serving(message)
   return false
 end
 
+local function greet_and_exchange(socket, was_kept, address, commands)
+  if not was_kept then greet(socket, address) end
+  return exchange(socket, commands)
+end
+
 -- Returns the replies; or nil, an error text, whether another attempt may succeed, and the cluster node with the keys.
 local function attempt(opener, commands)
-  local socket, was_kept
-  local ok, replies = pcall(function()
-    socket, was_kept = opener.open()
-    if not was_kept then greet(socket, opener.address) end
-    return exchange(socket, commands)
-  end)
+  local is_open, socket, was_kept = pcall(opener.open)
+  local ok, replies = false, socket -- if no socket was opened, `socket` is the error
+  if is_open then
+    ok, replies = pcall(greet_and_exchange, socket, was_kept, opener.address, commands)
+  else
+    socket = nil
+  end
   if not ok then
     opener.leave(socket)
     if replies == "timeout" then replies = TIMEOUT:format(opener.address.timeout) end
@@ -204,12 +212,12 @@ function redis_connection.new(settings, name, level)
   end
 
   -- Calls with the same `tag` must have keys in the same slot of a cluster. The function `commands.repeated` may change
-  -- the commands before a second attempt.
+  -- the commands, which are its argument, before a second attempt.
   function connection.call(commands, tag)
     tag = tag or ""
     local replies, message, is_worth_another, node
     for number = 1, ATTEMPTS do
-      if number > 1 and commands.repeated then commands.repeated() end
+      if number > 1 and commands.repeated then commands.repeated(commands) end
       replies, message, is_worth_another, node = attempt(opener_of(places[tag] or ""), commands)
       if not replies then places[tag] = node end
       if replies or not is_worth_another then break end

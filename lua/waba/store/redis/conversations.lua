@@ -100,8 +100,10 @@ reply[1] = stored
 return reply
 ]]
 
+local REMEMBER_NAMES = script.milliseconds(names.REMEMBER)
+
 local function put_words(self, entries, more_records)
-  local list = script.words_of(self, script.milliseconds(self.remember), script.milliseconds(names.REMEMBER), "")
+  local list = script.words_of(self, script.milliseconds(self.remember), REMEMBER_NAMES, "")
   script.add_lanes(self, list)
   list[#list + 1] = tostring(#entries)
   for _, entry in ipairs(entries) do
@@ -118,12 +120,12 @@ local function put_words(self, entries, more_records)
   return list
 end
 
+local function mark_repeated(commands) commands[1][7] = "again" end
+
 function conversations:put(entries, list, taking)
   local ok, err = script.look(self)
   if not ok then return nil, err end
-  local words = put_words(self, entries, list)
-  local calls = { { PUT, words } }
-  function calls.repeated() words[7] = "again" end
+  local calls = { { PUT, put_words(self, entries, list) }, repeated = mark_repeated }
   local read_taken = taking and leases.add_taking(self, calls, taking.n, taking.seconds, taking.changes)
   local replies, failure = script.run_all(self, calls)
   if not replies then return nil, failure end
