@@ -14,7 +14,6 @@ local encode = core.encode
 ---@field parameters? table<string, string>  the values of the `{name}` parts of the endpoint's path
 ---@field query? table<string, any>
 ---@field json? any                 the body as a table, which is encoded as JSON
----@field encoded? string           the body as JSON text, if `json` is nil
 ---@field body? string|table        the body as bytes, a file or a reader (transport/contract.lua)
 ---@field media_type? string        the MIME type of `body`
 ---@field headers? table<string, string>  additional headers; ignored if parameters, query and media_type are all nil
@@ -157,8 +156,6 @@ local function perform(client, endpoint, call, is_held)
     local body, message, path = encode(call.json)
     if not body then return nil, errors.invalid(path, message) end
     call.body = body
-  elseif call.encoded then
-    call.body = call.encoded
   end
   call.head, call.connect_timeout = head_of(client, endpoint, call), client.connect_timeout
   local response, json = client.delivery:call(call, endpoint, call.timeout or client.timeout)

@@ -78,11 +78,11 @@ end
 -- The client keeps definitions of templates. After an error of kind "template", the definition may be out of date.
 local function forget_template(self, call, err)
   local templates = err.kind == "template" and err.code and rawget(self, "templates")
-  local template = templates and (call.json or core.decode(call.encoded)).template
+  local template = templates and (call.json or core.decode(call.body)).template
   if template then templates:forget(template.name) end
 end
 
---- Posts the body of a message. The call has the fields `to`, and `json` or `encoded`.
+--- Posts the body of a message. The call has the fields `to`, and `json` or `body`.
 function sending.post(self, call, is_marketing)
   local hosting = self.hosting
   local endpoint = is_marketing and hosting.endpoints.send_marketing or hosting.endpoints.send

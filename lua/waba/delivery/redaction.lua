@@ -104,7 +104,7 @@ function redaction.new(credentials, call)
   local found = {}
   if call.to then collect(call.to, true, found) end
   collect(call.parameters, false, found)
-  collect(call.encoded and core.decode(call.encoded) or call.json, false, found)
+  collect(call.json or type(call.body) == "string" and core.decode(call.body) or nil, false, found)
   -- longer values are replaced first, because a longer value can contain a shorter value
   table.sort(found, function(one, other) return #one > #other end)
   return function(text)

@@ -92,10 +92,11 @@ end
 local function send_body(self, held, client)
   local entry, options = held.entry, held.entry.options
   local call = { -- a field `= nil` reserves memory for a value that is set later
-    encoded = held.body, to = entry.to, bulk = entry.bulk, sender = self, held = held, before_retry = before_retry,
-    before_attempt = not held.is_marked and before_attempt or nil, body = nil, head = nil, timeout = nil,
+    body = held.body, to = entry.to, sender = self, held = held, before_retry = before_retry, head = nil, timeout = nil,
     connect_timeout = nil,
   }
+  if entry.bulk then call.bulk = true end
+  if not held.is_marked then call.before_attempt = before_attempt end
   if not options then return coroutines.protect(encoded.send, client, call) end
   call.timeout = options.timeout
   return coroutines.protect(encoded.send, client, call, options.marketing and true)

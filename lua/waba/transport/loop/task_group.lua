@@ -1,7 +1,6 @@
 -- Starts coroutines and waits for them, in the same way in every event loop. Outside of any event loop,
 -- `task_group.run` runs a new loop.
 
-local core = require "waba.core"
 local coroutines = require "waba.coroutines"
 local runtime = require "waba.runtime"
 local waiters = require "waba.transport.waiter"
@@ -61,27 +60,26 @@ local function new_group(name, transport)
   }, TaskGroup)
 end
 
--- Waits until `TaskGroup:run` sets another function. Returns false if no function was set within IDLE seconds.
+-- Waits until `TaskGroup:run` sets another function. Returns false if the wait has ended without a function: after IDLE
+-- seconds, or early.
 local function wait_for_function(group, worker)
   if group.is_closed then return false end
-  worker.waiter = worker.waiter or new_waiter(group.name, group.transport)
-  group.idle[#group.idle + 1] = worker
-  local deadline = core.clock() + IDLE
-  repeat
-    worker.waiter:wait(IDLE)
-  until worker.fn or group.is_closed or core.clock() >= deadline
+  local idle = group.idle
+  idle[#idle + 1] = worker
+  worker.waiter:wait(IDLE)
   if worker.fn then return true end
-  for place, other in ipairs(group.idle) do
-    if other == worker then table.remove(group.idle, place) end
+  for place, other in ipairs(idle) do
+    if other == worker then table.remove(idle, place) end
   end
   return false
 end
 
 local function work(group, worker)
+  worker.waiter = new_waiter(group.name, group.transport)
   repeat
-    local fn, subject, argument = worker.fn, worker.subject, worker.argument
-    worker.fn, worker.subject, worker.argument = nil, nil, nil
-    fn(subject, argument)
+    local fn = worker.fn
+    worker.fn = nil
+    fn(worker.subject, worker.argument)
   until not wait_for_function(group, worker)
 end
 
