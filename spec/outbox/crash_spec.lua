@@ -122,7 +122,7 @@ for _, backend in ipairs { "sqlite", "redis" } do
       assert.equal(POINTS, points)
       assert.is_true(reasons.cut <= incomplete)
       assert.is_true(reasons.killed <= kills * CONCURRENCY)
-      if COUNT >= 100000 then assert.is_true((states.uncertain or 0) <= COUNT / 1000) end
+      if COUNT >= 100000 then assert.is_true(reasons.killed <= COUNT / 1000) end
       folder:remove()
     end)
   end)
