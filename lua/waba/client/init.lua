@@ -200,7 +200,7 @@ end
 function Client:send_all(source, options)
   if self.closed then error(CLOSED, 2) end
   if type(options) == "table" and options.send ~= nil then
-    option.check(options.send, sending.OPTIONS, "client:send_all: option send")
+    sending.check(options.send, "client:send_all: option send")
   end
   -- not a tail call, which would change the levels of errors
   local summary, err = require("waba.bulk").send_all(self, source, options)

@@ -12,9 +12,6 @@ local runtime = require "waba.runtime"
 
 local sending = {}
 
--- The options that become fields of the message.
-local DIRECT_SEND = { "category", "ttl_seconds", "direct_send_config" }
-
 --- The options of a message that is sent now or is put into an outbox.
 ---@options waba.MessageOptions
 sending.MESSAGE_OPTIONS = {
@@ -52,27 +49,35 @@ sending.OPTIONS = option.with(sending.MESSAGE_OPTIONS, {
                                  -- did not send the message
 })
 
---- Checks the options of `client:send`. An error has the position of the code that called `client:send`.
-function sending.check(options)
-  option.check(options, sending.OPTIONS, "client:send", 3)
-  if options.ordered then client_options.check_ordered(options.ordered, "client:send", 4) end
+-- The metatable of options that are used for many messages, and that were checked before the first message.
+local Checked = { __name = "waba.CheckedOptions" }
+
+--- Checks the options of `client:send`. An error has the position of the code that called a method of the client.
+---@param what? string  the name of the options in an error text; default: "client:send"
+function sending.check(options, what)
+  if getmetatable(options) == Checked then return end
+  what = what or "client:send"
+  option.check(options, sending.OPTIONS, what, 3)
+  if options.ordered then client_options.check_ordered(options.ordered, what, 4) end
   if options.window and type(options.window.window) ~= "function" then
-    error("client:send: option window must be a receiver from waba.receiver", 3)
+    error(what .. ": option window must be a receiver from waba.receiver", 3)
   elseif options.otherwise and (not options.window or options.otherwise.type ~= "template") then
-    error("client:send: option otherwise must be a template, and requires option window", 3)
+    error(what .. ": option otherwise must be a template, and requires option window", 3)
   end
 end
 
---- Returns the message with the options in DIRECT_SEND.
+--- Marks options that were checked, so that they are not checked for each message. The options must not be changed.
+function sending.mark_checked(options) return setmetatable(options, Checked) end
+
+--- Returns the message with the options that become fields of the message.
 function sending.with_options(message, options)
-  local result = message
-  for _, name in ipairs(DIRECT_SEND) do
-    if options[name] ~= nil then
-      if result == message then result = copy(message) end
-      result[name] = options[name]
-    end
-  end
-  return result
+  local category, ttl_seconds, config = options.category, options.ttl_seconds, options.direct_send_config
+  if category == nil and ttl_seconds == nil and config == nil then return message end
+  message = copy(message)
+  if category ~= nil then message.category = category end
+  if ttl_seconds ~= nil then message.ttl_seconds = ttl_seconds end
+  if config ~= nil then message.direct_send_config = config end
+  return message
 end
 
 -- The client keeps definitions of templates. After an error of kind "template", the definition may be out of date.
