@@ -99,6 +99,44 @@ describe("the journal of client:send_all", function()
     assert.equal("maybe", support.states(folder:read "journal")["1"])
   end)
 
+  it("contains a result before `on_result` is called, and before the next message is sent", function()
+    for _, on_result in ipairs { false, function(key)
+      assert.equal("sent", support.states(folder:read "journal")[tostring(key)])
+    end } do
+      local states = {}
+      local client = support.client(support.gateway { respond = function(count)
+        states[count] = select(2, support.states(folder:read "journal"))
+      end })
+      assert(client:send_all((support.source(3)), { journal = path, concurrency = 1, on_result = on_result or nil }))
+      for count = 1, 3 do assert.same({ count - 1, 1 }, { states[count].sent, states[count].begun }) end
+      os.remove(path)
+    end
+  end)
+
+  if _VERSION ~= "Lua 5.1" or rawget(_G, "jit") then
+    it("contains a result while the source or `stop` waits", function()
+      for _, name in ipairs { "source", "stop" } do
+        local client = support.client(support.gateway { delay = 0.001 })
+        local source, calls = support.source(2), 0
+        local function wait_for_result()
+          calls = calls + 1
+          if calls ~= 2 then return end
+          for _ = 1, 1000 do
+            if folder:read("journal"):find "\nsent 1 " then return end
+            waba.sleep(0.001)
+          end
+          error("no result was written during the wait", 0)
+        end
+        local summary = assert(client:send_all(function()
+          if name == "source" then wait_for_result() end
+          return source()
+        end, { journal = path, concurrency = 1, stop = name == "stop" and wait_for_result or nil }))
+        assert.equal(2, summary.sent)
+        os.remove(path)
+      end
+    end)
+  end
+
   it("reports uncertain messages that the source no longer returns", function()
     folder:write("journal", "waba journal 1 keys\nbegun a%20b\nbegun gone\n")
     local _, errs, summary = run(1, {}, nil, function() return "a b" end)
@@ -462,19 +500,20 @@ describe("the journal of client:send_all", function()
     collectgarbage()
     collectgarbage()
     assert.is_true(collectgarbage "count" - before < 200)
-    for position = 1, 30000, 791 do assert.equal("sent", journal.keys:state(tostring(position))) end
-    assert.is_nil(journal.keys:state "30001")
+    for position = 1, 30000, 791 do assert.equal("sent", journal.keys:state(position)) end
+    assert.is_nil(journal.keys:state(30001))
     journal:close()
   end)
 end)
 
 describe("the keys of a journal", function()
   it("have separate states", function()
-    local keys = require("waba.bulk.keys").new()
+    local names = require "waba.bulk.keys"
+    local keys = names.new()
     local expected, states = {}, { "sent", "failed", "maybe", "seen" }
     math.randomseed(5)
     for _ = 1, 5000 do
-      local key = math.random(3) == 1 and "k" .. math.random(300) or tostring(math.random(600))
+      local key = names.name(math.random(3) == 1 and "k" .. math.random(300) or tostring(math.random(600)))
       local state = states[math.random(4)]
       local dice = math.random(4)
       if dice == 1 then
@@ -489,6 +528,6 @@ describe("the keys of a journal", function()
       end
     end
     for key, state in pairs(expected) do assert.equal(state[1], keys:state(key)) end
-    assert.is_nil(keys:state "601")
+    assert.is_nil(keys:state(601))
   end)
 end)

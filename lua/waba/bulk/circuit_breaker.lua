@@ -55,8 +55,11 @@ end
 --- Returns the seconds until a message may be sent.
 function CircuitBreaker:left(now) return self.since and max(0, self.held_until - now) or 0 end
 
---- Returns how many messages may be in flight: `most`, or one message as a test while the circuit is open.
-function CircuitBreaker:limit(most) return self.since and 1 or most end
+--- Returns whether a message may be sent while `in_flight` other messages are in flight. While the circuit is open, one
+--- message after each pause is a test.
+function CircuitBreaker:admits(in_flight, now)
+  return not self.since or in_flight == 0 and now >= self.held_until
+end
 
 --- Returns the error that has opened the circuit; nil while the circuit is closed.
 function CircuitBreaker:current() return self.since and self.err end

@@ -1,6 +1,6 @@
 -- The journal of a bulk run: a text file with one line for each event. The key of a message is on the disk before the
--- message is sent, and the result is written at once. After a crash, only the messages with a key and without a result
--- are uncertain.
+-- message is sent. The result is written before `on_result` is called, and before the next message of the same worker
+-- is sent. After a crash, only the messages with a key and without a result are uncertain.
 --
 --   waba journal 1 positions              the first line; "keys" instead of "positions" if the source returns keys
 --   opened 2024-04-12T09:30:00Z spring    a run of the campaign "spring" has started
@@ -12,7 +12,6 @@
 --   withdrawn 17                          the message with a line "begun" was certainly not sent
 
 local core = require "waba.core"
-local encoding = require "waba.encoding"
 local errors = require "waba.errors"
 local keys = require "waba.bulk.keys"
 local open_file = require "waba.open"
@@ -37,23 +36,14 @@ Journal.__index = Journal
 
 local journal = {}
 
+local concat = table.concat
+local escape, unescape = keys.escape, keys.unescape
+
 local HEADER = "waba journal 1 "
 local PIECE = 64 * 1024 -- the number of bytes that are read from the file at once
 
 local function journal_error(path, reason)
   return errors.invalid("journal", ("the journal %s %s"):format(path, reason))
-end
-
-local UNSAFE = "[%z\1-\32\127%%]" -- the characters of a key that are percent-encoded in the file
-
-local function escape(text)
-  if not text:find(UNSAFE) then return text end
-  return encoding.percent(text, UNSAFE)
-end
-
-local function unescape(text)
-  if not text:find("%", 1, true) then return text end
-  return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
 end
 
 -- The functions that read a line, by the first word of the line. The functions return false for an invalid line.
@@ -62,7 +52,7 @@ local readers = {}
 for word, method in pairs { begun = "begin", withdrawn = "withdraw" } do
   readers[word] = function(section, rest)
     if rest:find " " then return false end
-    if section.keys then section.keys[method](section.keys, unescape(rest)) end
+    if section.keys then section.keys[method](section.keys, keys.name(unescape(rest))) end
   end
 end
 
@@ -71,7 +61,7 @@ for _, state in ipairs { "sent", "failed", "maybe" } do
     local key = rest:match "^(%S+) %S"
     if not key then return false end
     if section[state] then section[state] = section[state] + 1 end
-    if section.keys then section.keys:set(unescape(key), state) end
+    if section.keys then section.keys:set(keys.name(unescape(key)), state) end
   end
 end
 
@@ -152,7 +142,8 @@ end
 
 local function new(path, file, campaign)
   local self = setmetatable({
-    path = path, file = file, campaign = campaign, keys = keys.new(), checks = {}, sections = {}, unsaved = "",
+    path = path, file = file, campaign = campaign, keys = keys.new(), checks = {}, sections = {},
+    lines = {}, -- the lines of results that are not yet written
   }, Journal)
   self.section = section_of(self, false)
   return self
@@ -222,71 +213,75 @@ end
 
 --- Returns an error if the hash of the recipient at a position differs from the hash in the journal.
 function Journal:verify(position, to)
-  local known = self.checks[position]
-  if known and known ~= hash_of(to) then
+  if self.checks[position] ~= hash_of(to) then
     local reason = "is of another source: recipient %d differs; expected that source, or another path"
     return journal_error(self.path, reason:format(position))
   end
 end
 
+-- Writes all lines that wait, then `text`. After an error, the lines wait for the next call, but `text` does not.
 local function append(self, text)
-  local written, message = self.file:write(text)
-  if not written then self.message = message end
+  local lines = self.lines
+  local count = #lines
+  lines[count + 1] = text
+  local written, message = self.file:write((self.heading or "") .. concat(lines))
+  if written then
+    self.lines, self.heading = {}, nil
+  else
+    self.message, lines[count + 1] = message, nil
+  end
   return written
 end
 
---- Writes the keys of a batch to the disk before the messages are sent.
+-- Adds the line "check" of a position to the lines that wait, if the journal has none.
+local function add_check(self, position, to)
+  if self.checks[position] then return end
+  self.checks[position] = hash_of(to)
+  self.lines[#self.lines + 1] = ("check %d %s\n"):format(position, self.checks[position])
+end
+
+--- Writes the lines that wait, and the keys of messages, to the disk before the messages are sent.
+---@param workers { item: table }[]  the field `item` is the message
 ---@return true|nil  nil: the messages must not be sent; the field `message` of the journal has the reason
-function Journal:begin(items)
-  local lines = { self.unsaved, self.heading or "" }
-  for _, item in ipairs(items) do
-    local position = item.position
-    local is_checked = self.uses == "positions" and (position % 1000 == 0 or POWERS_OF_TWO[position])
-    if is_checked and not self.checks[position] then
-      self.checks[position] = hash_of(item.to)
-      lines[#lines + 1] = ("check %s %s\n"):format(item.text, self.checks[position])
-    end
-    lines[#lines + 1] = "begun " .. escape(item.text) .. "\n"
+function Journal:begin(workers)
+  local words, has_positions = {}, self.uses == "positions"
+  for i = 1, #workers do
+    local item = workers[i].item
+    local key = item.key
+    if has_positions and (key % 1000 == 0 or POWERS_OF_TWO[key]) then add_check(self, key, item.to) end
+    words[i] = item.word
   end
-  if not append(self, table.concat(lines)) then return nil end
-  self.unsaved, self.heading = "", nil
+  if not append(self, "begun " .. concat(words, "\nbegun ") .. "\n") then return nil end
   local synced, message = self.file:sync()
-  if not synced then
-    self.message = message
-    self:withdraw(items)
-    return nil
-  end
-  return true
+  if not synced then self.message = message end
+  return synced
 end
 
--- Writes a line. After an error, the next call writes the line again.
-local function record(self, line)
-  local text = self.unsaved .. (self.heading or "") .. line
-  self.unsaved, self.heading = append(self, text) and "" or text, nil
-end
-
---- Writes a result: `state` is "sent", "failed" or "maybe", and `detail` the end of the line. The line reaches the disk
---- with the next batch, or when the journal is closed.
+--- Adds a result to the lines that wait: `state` is "sent", "failed" or "maybe", and `detail` the end of the line,
+--- in which `escape` has encoded an id.
 function Journal:result(item, state, detail)
-  record(self, ("%s %s %s\n"):format(state, escape(item.text), state == "sent" and escape(detail) or detail))
+  local lines = self.lines
+  lines[#lines + 1] = state .. " " .. item.word .. " " .. detail .. "\n"
 end
 
---- Writes that messages with a line "begun" were not sent.
-function Journal:withdraw(items)
-  local lines = {}
-  for i, item in ipairs(items) do lines[i] = "withdrawn " .. escape(item.text) .. "\n" end
-  if #lines > 0 then record(self, table.concat(lines)) end
+--- Adds to the lines that wait that the message with a line "begun" was not sent.
+function Journal:withdraw(item)
+  self.lines[#self.lines + 1] = "withdrawn " .. item.word .. "\n"
 end
+
+--- Writes the lines that wait. The lines reach the disk with the next call of `begin`, or when the journal is closed.
+---@return true|nil  nil: the field `message` of the journal has the reason
+function Journal:write() return #self.lines == 0 or append(self) end
 
 --- Writes the remaining lines, waits until all lines are on the disk, and closes the file.
 ---@return waba.Error|nil err  a line could not be written
 function Journal:close()
-  if self.unsaved ~= "" then record(self, "") end
+  self:write()
   local synced, message = self.file:sync()
   self.file:close()
   if not synced then self.message = message end
   if self.message then
-    local lost = select(2, self.unsaved:gsub("\n", ""))
+    local lost = #self.lines
     return errors.new {
       kind = "unavailable", path = "journal",
       message = ("the journal %s can't be written: %s%s"):format(self.path, self.message,

@@ -1,7 +1,9 @@
 -- The state of each key of a bulk run. Keys that are consecutive whole numbers need three bits each, about a megabyte
 -- for two million keys. A key of any other form needs an entry in a table.
 
-local floor = math.floor
+local encoding = require "waba.encoding"
+
+local find, floor, type = string.find, math.floor, type
 
 ---@alias waba.BulkState "sent"|"failed"|"maybe"|"seen"|"begun"
 
@@ -32,41 +34,56 @@ function keys.text(key)
   if type(key) == "number" and key % 1 == 0 and key > -2 ^ 53 and key < 2 ^ 53 then return ("%.0f"):format(key) end
 end
 
-local function number_of(text)
-  if #text <= MOST_DIGITS and text:find "^[1-9]%d*$" then return tonumber(text) end
+--- Returns the name by which the methods identify a key: a number, or the text if the text can't be stored as a number.
+---@param text string  the result of `keys.text`
+---@return integer|string name
+function keys.name(text)
+  return #text <= MOST_DIGITS and text:find "^[1-9]%d*$" and tonumber(text) or text
 end
 
----@param text string  the result of `keys.text`
+--- Returns a text as the journal writes it: percent-encodes control characters, spaces and "%".
+function keys.escape(text)
+  -- these searches are faster than the search for a set of characters
+  if not find(text, "%c") and not find(text, " ", 1, true) and not find(text, "%", 1, true) then return text end
+  return encoding.percent(text, "[%c %%]")
+end
+
+function keys.unescape(text)
+  if not text:find("%", 1, true) then return text end
+  return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+end
+
+---@param name integer|string  the result of `keys.name`, or a position
 ---@return waba.BulkState|nil  nil: the key has no state
-function Keys:state(text)
-  if self.begun[text] then return "begun" end
-  local number = number_of(text)
-  if not number then return STATES[self.others[text]] end
-  local index = floor(number / PER_WORD)
-  local word = self.words[index]
-  return word and STATES[floor(word / POWERS[number - index * PER_WORD]) % 8]
+function Keys:state(name)
+  if self.begun[name] then return "begun" end
+  if type(name) == "string" then return STATES[self.others[name]] end
+  local place = name % PER_WORD
+  local word = self.words[(name - place) / PER_WORD]
+  return word and STATES[floor(word / POWERS[place]) % 8]
 end
 
 --- Sets the state of a key.
----@param text string
+---@param name integer|string
 ---@param state "sent"|"failed"|"maybe"|"seen"  "seen": the source has returned the key in this run; else the result
-function Keys:set(text, state)
-  self.begun[text] = nil
-  local code, number = CODES[state], number_of(text)
-  if not number then
-    self.others[text] = code
+function Keys:set(name, state)
+  self.begun[name] = nil
+  local code = CODES[state]
+  if type(name) == "string" then
+    self.others[name] = code
     return
   end
-  local index = floor(number / PER_WORD)
-  local power, word = POWERS[number - index * PER_WORD], self.words[index] or 0
+  local place = name % PER_WORD
+  local index = (name - place) / PER_WORD
+  local power, word = POWERS[place], self.words[index] or 0
   self.words[index] = word + (code - floor(word / power) % 8) * power
 end
 
 --- Sets the state of a key to "begun" before its message is sent, until `set` or `withdraw` is called. After a crash, a
 --- message with the state "begun" may have been sent.
-function Keys:begin(text) self.begun[text] = true end
+function Keys:begin(name) self.begun[name] = true end
 
 --- Reverts `begin`: sets the previous state of a key.
-function Keys:withdraw(text) self.begun[text] = nil end
+function Keys:withdraw(name) self.begun[name] = nil end
 
 return keys

@@ -39,11 +39,11 @@ end
 local function select_items(self, items)
   local selected = {}
   for _, item in ipairs(items) do
-    local text = keys.text(item.key)
-    if self.known:state(text) then
+    local name = keys.name(keys.text(item.key))
+    if self.known:state(name) then
       refuse(self, item, source_reader.repeated(item.key))
     else
-      self.known:set(text, "seen")
+      self.known:set(name, "seen")
       local is_allowed, err = source_reader.check(self, item)
       if is_allowed then
         selected[#selected + 1] = item

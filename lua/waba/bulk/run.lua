@@ -4,14 +4,16 @@
 
 local circuit_breakers = require "waba.bulk.circuit_breaker"
 local figures = require "waba.bulk.figures"
+local escape = require("waba.bulk.keys").escape
 local source_reader = require "waba.bulk.source_reader"
 local workers = require "waba.bulk.worker"
+local sending = require "waba.client.sending"
 local core = require "waba.core"
 local buckets = require "waba.delivery.bucket"
 local errors = require "waba.errors"
 
 local clock = core.clock
-local max, min = math.max, math.min
+local floor, max, min = math.floor, math.max, math.min
 
 ---@class waba.BulkRun
 local Run = { __name = "waba.BulkRun" }
@@ -31,7 +33,7 @@ local NOW = 0.001 -- the shortest sleep in seconds
 -- Returns the token bucket for the option `rate`. The bucket begins with one token, so that the run does not begin with
 -- a burst.
 local function bucket_of(rate, now)
-  local burst = max(1, math.floor(rate * CATCH_UP))
+  local burst = max(1, floor(rate * CATCH_UP))
   local bucket = buckets.new { rate = rate, burst = burst }
   for _ = 2, burst do bucket:take(now) end
   return bucket
@@ -46,29 +48,28 @@ local function most_in_flight(client, options)
   local limiter = pace and pace:queue("messages").limiter
   local interval = limiter and limiter.interval * (limiter.shared and PROCESSES or 1) or 0
   if interval == 0 then return most end
-  return min(most, max(1, math.floor((options.timeout or client.timeout) / 2 / interval)))
+  return min(most, max(1, floor((options.timeout or client.timeout) / 2 / interval)))
 end
 
 function run.new(client, source, options, journal)
   local now, concurrency = clock(), most_in_flight(client, options)
   local batch = min(LARGEST_BATCH, concurrency)
-  if options.rate then batch = max(1, min(batch, math.floor(options.rate * BATCH_TIME))) end
+  if options.rate then batch = max(1, min(batch, floor(options.rate * BATCH_TIME))) end
   options.send.bulk = true
+  sending.mark_checked(options.send)
   return setmetatable({
     client = client, source = source, options = options, journal = journal,
-    concurrency = concurrency, batch = batch, position = 0,
-    queue = {}, first = 1, last = 0, -- items from the source that are not yet in flight
-    unwritten = {}, -- items that wait for their line "begun" in the journal
-    workers = {}, active = 0,
+    concurrency = concurrency, batch = batch, low = floor(batch / 2), position = 0,
+    queue = {}, first = 1, -- items from the source that are not yet in flight; the next item has the index `first`
+    further = {}, -- the items after those of `queue`
+    unwritten = {}, -- workers whose message waits for its line "begun" in the journal
+    workers = {}, active = 0, reap_at = now + BEAT,
     recipients = options.unique and {} or nil, -- the set of recipients of this run; nil without the option `unique`
     count = figures.new(options.total, now, options.suppress ~= nil), reported = now,
     bucket = options.rate and bucket_of(options.rate, now),
     breaker = circuit_breakers.new(client.delivery.retry.attempts > 1 and options.patience or 0),
   }, Run)
 end
-
---- Returns the number of messages in the queue.
-function Run:depth() return self.last - self.first + 1 end
 
 --- Ends the run after the messages in flight.
 function Run:stop() self.is_ending = true end
@@ -92,35 +93,43 @@ function Run:end_source(raised)
   self.is_exhausted = true
 end
 
---- Calls the option `on_result`.
+--- Calls the option `on_result`, which must be set.
 function Run:notify(item, sent, err)
-  if not self.options.on_result then return end
   local ok, raised = pcall(self.options.on_result, item.key, sent, err, item.to)
   if not ok then self:fail(raised) end
 end
 
---- Counts a result, writes the result to the journal, and calls `on_result`. For an uncertain result, `on_result` is
---- called first. After a crash between the call and the writing, the next run calls `on_result` again.
-function Run:settle(item, sent, err)
-  local outcome = sent and "sent" or err.maybe_sent and "maybe_sent" or "failed"
-  item.is_settled = true
-  self.count:add(outcome)
-  if outcome == "maybe_sent" then self:notify(item, sent, err) end
-  if self.journal and not item.is_unwritten then
-    local detail = sent and (sent.id or "-") or err.kind .. (err.code and " " .. err.code or "")
-    self.journal:result(item, outcome == "maybe_sent" and "maybe" or outcome, detail)
-    if self.journal.message then self:stop() end
-  end
-  if outcome ~= "maybe_sent" then self:notify(item, sent, err) end
+local function result_of(sent, err)
+  if sent then return "sent", sent.id and escape(sent.id) or "-" end
+  return err.maybe_sent and "maybe" or "failed", err.kind .. (err.code and " " .. err.code or "")
 end
 
---- Takes the next message from the queue, if a message may be sent now.
-function Run:take(now)
-  if self.is_ending or self.first > self.last or self.breaker:left(now) > 0 then return nil end
-  if self.bucket and not self.bucket:try(now + NOW) then return nil end
-  local item = self.queue[self.first]
-  self.queue[self.first] = nil
-  self.first = self.first + 1
+--- Counts a result, writes the result to the journal, and calls `on_result`. For an uncertain result, `on_result` is
+--- called first. After a crash between the call and the writing, the next run calls `on_result` again. Without
+--- `on_result`, the result is written together with the results of other workers.
+function Run:settle(item, sent, err)
+  local count, on_result = self.count, self.options.on_result
+  local outcome = sent and "sent" or err.maybe_sent and "maybe_sent" or "failed"
+  count[outcome] = count[outcome] + 1
+  if on_result and outcome == "maybe_sent" then self:notify(item, sent, err) end
+  if item.word then
+    self.journal:result(item, result_of(sent, err))
+    if on_result then self:write() else self:request_commit() end
+  end
+  if on_result and outcome ~= "maybe_sent" then self:notify(item, sent, err) end
+end
+
+--- Takes the next message from the queue, if a message may be sent now while `in_flight` other messages are in flight.
+function Run:take(in_flight)
+  local first, breaker, bucket = self.first, self.breaker, self.bucket
+  local item = self.queue[first]
+  if not item or self.is_ending then return nil end
+  if breaker.since and not breaker:admits(in_flight, clock()) then return nil end
+  if bucket and not bucket:try(clock() + NOW) then return nil end
+  first = first + 1
+  self.queue[first - 1], self.first = false, first
+  if not self.further[1] and not self.queue[first + self.low] then self.group:wake() end
+  if not self.queue[first] then self.queue, self.first, self.further = self.further, 1, {} end
   return item
 end
 
@@ -130,20 +139,35 @@ function Run:put_back(item)
   self.queue[self.first] = item
 end
 
--- Writes the lines "begun" of all waiting messages to the journal together, and wakes the workers of these messages.
-local function write_begun(self)
-  local items = {}
-  for _, item in ipairs(self.unwritten) do
-    if item.waiter then items[#items + 1] = item end
-  end
+--- Writes the lines of the journal that wait.
+function Run:write()
+  if not self.is_finished and not self.journal:write() then self:stop() end
+end
+
+--- Writes the lines of the journal that wait, and the lines "begun" of all waiting workers, to the disk together. Wakes
+--- these workers.
+function Run:commit()
+  local journal, unwritten = self.journal, self.unwritten
+  if self.is_finished or #unwritten == 0 then return self:write() end
   self.unwritten = {}
-  if #items == 0 then return end
-  local written = not self.journal.message and self.journal:begin(items) or false
-  if not written then self:stop() end
-  for _, item in ipairs(items) do
-    item.is_begun = written
-    item.waiter:wake()
+  local waiting = {}
+  for i = 1, #unwritten do
+    local worker = unwritten[i]
+    if worker.is_waiting then waiting[#waiting + 1] = worker end
   end
+  local is_written = not journal.message and journal:begin(waiting) or false
+  if not is_written then self:stop() end
+  for i = 1, #waiting do
+    local worker = waiting[i]
+    worker.is_waiting, worker.is_begun = false, is_written
+    worker.waiter:wake()
+  end
+end
+
+--- Calls `commit` soon: in the coroutine of the owner, together for all workers that are ready now. A function of the
+--- caller that the owner has called may wait for long, so `commit` is then called at once.
+function Run:request_commit()
+  if self.is_in_callback then self:commit() else self.group:wake() end
 end
 
 -- Calls the options `stop` and `on_progress`, and checks the circuit breaker.
@@ -177,12 +201,22 @@ function Run:report(now)
   if not ok then self:fail(raised) end
 end
 
+-- Returns whether the next messages must be read from the source, because there are few messages in the queue.
+local function needs_items(self, now)
+  return not (self.is_ending or self.is_exhausted or self.further[1] or self.queue[self.first + self.low]
+    or self.breaker:left(now) > 0)
+end
+
+local function read_items(self)
+  local items = source_reader.read(self, self.queue[self.first] and self.batch - self.low or self.batch)
+  if self.queue[self.first] then self.further = items else self.queue, self.first = items, 1 end
+end
+
 -- Returns the longest time in seconds that the owner waits.
 local function longest_wait(self, now)
-  local can_fill = not self.is_exhausted and not self.is_ending and not self.breaker.since
-  if can_fill and self:depth() <= self.low then return 0 end
+  if needs_items(self, now) then return 0 end
   local left = BEAT
-  if self.bucket and self:depth() > 0 then left = min(left, max(NOW, self.bucket:delay(now))) end
+  if self.bucket and self.queue[self.first] then left = min(left, max(NOW, self.bucket:delay(now))) end
   local held = self.breaker:left(now)
   if held > 0 then left = min(left, max(NOW, held)) end
   return left
@@ -191,21 +225,20 @@ end
 --- Sends all messages of the source.
 function Run:drive(group)
   self.group, self.owner = group, coroutine.running()
-  self.low = math.floor(self.batch / 2)
   while true do
     local now = clock()
-    check_state(self, now)
-    if not self.is_ending and not self.is_exhausted and self:depth() <= self.low and self.breaker:left(now) == 0 then
-      for _, item in ipairs(source_reader.read(self, self.batch - self:depth())) do
-        self.last = self.last + 1
-        self.queue[self.last] = item
-      end
+    if now >= self.reap_at then
+      self.reap_at = now + BEAT
+      workers.reap_dead(self)
     end
+    self.is_in_callback = true
+    check_state(self, now)
+    if needs_items(self, now) then read_items(self) end
+    self.is_in_callback = false
     workers.start(self)
-    if self.journal then write_begun(self) end
-    if self.active == 0 and (self.is_ending or self.is_exhausted and self:depth() == 0) then break end
-    self.group:wait(longest_wait(self, clock()))
-    workers.reap_dead(self)
+    if self.active == 0 and (self.is_ending or self.is_exhausted and not self.queue[self.first]) then break end
+    group:wait(longest_wait(self, clock()))
+    if self.journal then self:commit() end
   end
   if self.journal and not self.is_ending and not self.raised then source_reader.report_uncertain(self) end
 end

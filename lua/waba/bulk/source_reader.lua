@@ -10,36 +10,21 @@ local source_reader = {}
 local LONGEST_KEY = 512
 local PORTION = 500 -- the number of skipped recipients after which other coroutines run
 
--- Returns an error text if the message or the key is invalid, otherwise nil.
-local function invalid(run, message, key)
+-- Checks the message and the key that the source has returned. Returns the key as text, or nil without a key.
+local function read_key(run, message, key)
+  local reason
   if type(message) ~= "table" then
-    return ("the message must be a table from a builder, not a %s"):format(type(message))
-  end
-  if run.has_keys == nil then run.has_keys = key ~= nil end
-  if run.has_keys ~= (key ~= nil) then return "some have a key and some have none: expected a key for all or none" end
-  if key ~= nil and (not keys.text(key) or key == "" or #keys.text(key) > LONGEST_KEY) then
-    return ("a key must be a whole number or a string of 1 to %d bytes"):format(LONGEST_KEY)
-  end
-end
-
--- Returns the next item of the source; nil if the source has ended, has raised an error, or has returned invalid
--- values.
-local function next_item(run)
-  local ok, to, message, key = pcall(run.source)
-  if not ok then
-    run:end_source(to)
+    reason = ("the message must be a table from a builder, not a %s"):format(type(message))
+  elseif run.has_keys ~= (key ~= nil) then
+    reason = "some have a key and some have none: expected a key for all or none"
+  elseif key == nil then
     return nil
-  elseif to == nil then
-    run.is_exhausted = true
-    return nil
+  else
+    local text = keys.text(key)
+    if text and text ~= "" and #text <= LONGEST_KEY then return text end
+    reason = ("a key must be a whole number or a string of 1 to %d bytes"):format(LONGEST_KEY)
   end
-  run.position = run.position + 1
-  local reason = invalid(run, message, key)
-  if reason then
-    run:end_source(("client:send_all: message %d of the source: %s"):format(run.position, reason))
-    return nil
-  end
-  return { to = to, message = message, position = run.position, key = key == nil and run.position or key }
+  error(("client:send_all: message %d of the source: %s"):format(run.position, reason), 0)
 end
 
 local function uncertain()
@@ -56,59 +41,72 @@ function source_reader.repeated(key)
 end
 
 -- Returns whether an item must be sent according to the journal. Counts an item that has a result. Reports an item that
--- has a repeated key, or whose result is uncertain after a crash.
-local function is_due(run, item)
-  local journal, options = run.journal, run.options
-  local known = journal.keys
-  item.text = keys.text(item.key)
-  local state = known:state(item.text)
-  if state == "seen" then
-    item.is_unwritten = true
-    run:settle(item, nil, source_reader.repeated(item.key))
+-- has a repeated key, or whose result is uncertain after a crash. Ends the run if the journal belongs to another source.
+local function is_due(run, journal, item, text)
+  local options, key, known = run.options, item.key, journal.keys
+  local err = run.position == 1 and journal:name(text and "keys" or "positions")
+    or not text and journal.checks[key] and journal:verify(key, item.to)
+  if err then
+    run:give_up(err)
     return false
   end
-  if run.has_keys then known:set(item.text, "seen") else known:withdraw(item.text) end
-  if state == nil or state == "failed" and options.retry_failed then return true end
-  if (state == "begun" or state == "maybe") and options.retry_maybe_sent then return true end
-  if state == "begun" then
-    run:settle(item, nil, uncertain())
-  else
-    run.count:add "skipped"
-    if state == "failed" then run.count:add "failed_before" end
-    if state == "maybe" then run.count:add "maybe_sent_before" end
+  local name = text and keys.name(text) or key
+  local state = known:state(name)
+  if state == "seen" then
+    run:settle(item, nil, source_reader.repeated(key))
+    return false
   end
+  if text then known:set(name, "seen") elseif state == "begun" then known:withdraw(name) end
+  if state == "sent" or state == "failed" and not options.retry_failed
+    or state == "maybe" and not options.retry_maybe_sent then
+    run.count:add "skipped"
+    if state ~= "sent" then run.count:add(state == "failed" and "failed_before" or "maybe_sent_before") end
+    return false
+  end
+  item.word = text and keys.escape(text) or tostring(key)
+  if state ~= "begun" or options.retry_maybe_sent then return true end
+  run:settle(item, nil, uncertain())
   return false
 end
 
--- Ends the run if the journal belongs to another source. Returns whether the journal belongs to this source.
-local function belongs(run, item)
-  local journal = run.journal
-  local err = item.position == 1 and journal:name(run.has_keys and "keys" or "positions")
-    or not run.has_keys and journal:verify(item.position, item.to)
-  if err then run:give_up(err) end
-  return not err
+-- Returns whether a recipient has occurred before. An invalid recipient counts as new.
+local function is_repeated(recipients, to)
+  local address = recipient.read(to)
+  if not address then return false end
+  local is_known = recipients[address] ~= nil
+  recipients[address] = true
+  return is_known
+end
+
+local function read_items(run, items, most)
+  local source, journal, recipients = run.source, run.journal, run.recipients
+  for _ = 1, PORTION do
+    if #items == most or run.is_ending then break end
+    local to, message, key = source()
+    if to == nil then
+      run.is_exhausted = true
+      break
+    end
+    local position = run.position + 1
+    run.position = position
+    if position == 1 then run.has_keys = key ~= nil end
+    local text = read_key(run, message, key)
+    local item = { to = to, message = message, key = text and key or position, word = nil }
+    if recipients and is_repeated(recipients, to) then
+      run.count:add "duplicates"
+    elseif not journal or is_due(run, journal, item, text) then
+      items[#items + 1] = item
+    end
+  end
 end
 
 --- Reads from the source until `most` messages to send were found, the source has ended, or many messages were skipped.
----@return table[] items  each item has the fields `to`, `message`, `key`, `position` and `text` (the key as text)
+---@return table[] items  each item has the fields `to`, `message` and `key`; with a journal also `word`, the key as the
+---        journal writes it
 function source_reader.read(run, most)
   local items = {}
-  for _ = 1, PORTION do
-    if #items == most or run.is_ending then break end
-    local item = next_item(run)
-    if not item then break end
-    local address = run.recipients and recipient.read(item.to) -- nil: the recipient is invalid
-    if address and run.recipients[address] then
-      run.count:add "duplicates"
-    elseif not run.journal then
-      items[#items + 1] = item
-    elseif not belongs(run, item) then
-      break
-    elseif is_due(run, item) then
-      items[#items + 1] = item
-    end
-    if address then run.recipients[address] = true end
-  end
+  local ok, raised = pcall(read_items, run, items, most)
+  if not ok then run:end_source(raised) end
   return items
 end
 
@@ -129,12 +127,12 @@ end
 --- reports have no recipient, because the journal contains no recipients.
 function source_reader.report_uncertain(run)
   if run.options.retry_maybe_sent then return end
-  local left = {}
-  for text in pairs(run.journal.keys.begun) do left[#left + 1] = text end
+  local journal, left = run.journal, {}
+  for name in pairs(journal.keys.begun) do left[#left + 1] = keys.text(name) end
   table.sort(left)
   for _, text in ipairs(left) do
-    local position = run.journal.uses == "positions" and tonumber(text)
-    run:settle({ key = position or text, text = text }, nil, uncertain())
+    local position = journal.uses == "positions" and tonumber(text)
+    run:settle({ key = position or text, word = keys.escape(text) }, nil, uncertain())
   end
 end
 

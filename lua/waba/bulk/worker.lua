@@ -4,6 +4,7 @@
 local core = require "waba.core"
 local coroutines = require "waba.coroutines"
 local errors = require "waba.errors"
+local sending = require "waba.client.sending"
 local source_reader = require "waba.bulk.source_reader"
 local suppression = require "waba.client.suppression"
 local waiters = require "waba.transport.waiter"
@@ -17,10 +18,10 @@ local BEAT = 0.25
 
 -- Returns the error of a message for which `send` has raised an error. With a journal, the request was certainly not
 -- sent if there is no line "begun".
-local function raised_error(run, item, raised)
-  item.waiter = nil
+local function raised_error(run, worker, raised)
+  worker.is_waiting = false
   return errors.new {
-    kind = "cancelled", maybe_sent = not run.journal or item.is_begun == true,
+    kind = "cancelled", maybe_sent = not run.journal or worker.may_be_sent,
     message = "sending the message raised an error: " .. coroutines.text_of(raised),
   }
 end
@@ -30,25 +31,26 @@ local function abandon(run, item)
   run:give_up(errors.new { kind = "cancelled", message = "the client was closed before the message was sent" })
 end
 
--- Writes to the journal that a message with a line "begun" was certainly not sent.
-local function withdraw(run, item)
-  if not item.is_begun then return end
-  item.is_begun = false
-  run.journal:withdraw { item }
+-- Writes to the journal that a message was certainly not sent, if the journal has its line "begun".
+local function withdraw(run, worker)
+  if not worker.is_begun then return end
+  worker.is_begun, worker.may_be_sent = false, false
+  run.journal:withdraw(worker.item)
+  run:request_commit()
 end
 
--- Waits until the owner of the run has written the line "begun" of an item to the journal. Returns true, or nil and an
--- error if the journal can't be written or the run ends.
+-- Waits until the line "begun" of the worker's message is in the journal. Returns true, or nil and an error if the
+-- journal can't be written or the run ends.
 local function begin(run, worker)
-  local item = worker.item
-  run.unwritten[#run.unwritten + 1] = item
-  item.waiter, item.is_begun = worker.waiter, nil
-  run.group:wake()
-  repeat
-    item.waiter:wait(BEAT)
-  until item.is_begun ~= nil or run.is_finished or coroutines.is_dead(run.owner)
-  item.waiter = nil
-  if item.is_begun then return true end
+  worker.is_waiting, worker.is_begun = true, false
+  run.unwritten[#run.unwritten + 1] = worker
+  run:request_commit()
+  while worker.is_waiting do
+    worker.waiter:wait(BEAT)
+    if worker.is_waiting then worker.is_waiting = not run.is_finished and not coroutines.is_dead(run.owner) end
+  end
+  worker.may_be_sent = worker.is_begun
+  if worker.is_begun then return true end
   return nil, errors.new {
     kind = "cancelled", path = "journal", message = "the message was not sent: the journal can't be written",
   }
@@ -58,24 +60,23 @@ end
 -- before the request.
 local function options_of(run, worker)
   if not run.journal then return run.options.send end
-  if worker.options then return worker.options end
   worker.waiter = waiters.of(run.client.transport)
-  worker.options = {
+  local options = {
     before_attempt = function() return begin(run, worker) end,
-    before_retry = function() withdraw(run, worker.item) end,
+    before_retry = function() withdraw(run, worker) end,
   }
-  for name, value in pairs(run.options.send) do worker.options[name] = value end
-  return worker.options
+  for name, value in pairs(run.options.send) do options[name] = value end
+  return sending.mark_checked(options)
 end
 
 -- Returns whether the item must not be sent, because its recipient wants no marketing messages, or because the
 -- receiver's store can't be read. Reports the reason.
-local function is_suppressed(run, item)
+local function is_suppressed(run, worker, item)
   local is_allowed, err = source_reader.check(run, item)
   if is_allowed then return false end
   if err.path == "suppress" then
-    item.is_settled = true
-    run:notify(item, nil, err)
+    worker.is_settled = true
+    if run.options.on_result then run:notify(item, nil, err) end
   else
     run:put_back(item)
     run:give_up(err)
@@ -83,48 +84,55 @@ local function is_suppressed(run, item)
   return true
 end
 
-local function process(run, worker)
-  local item = worker.item
-  if run.client.closed then return abandon(run, item) end
-  if is_suppressed(run, item) then return end
-  local ok, sent, err = guard(run.client.send, run.client, item.to, item.message, options_of(run, worker))
-  if not ok then
-    run:fail(sent)
-    sent, err = nil, raised_error(run, item, sent)
-  end
-  if err and run.options.suppress then
-    suppression.note(run.options.suppress, run.client, item.to, err, run.options.number)
-  end
-  local is_certain = err and not err.maybe_sent
+-- Settles a message that was not accepted, or puts the message back into the queue.
+local function settle_error(run, worker, item, err)
+  local is_certain = not err.maybe_sent
   if is_certain and err.path == "journal" then
-    if not run.is_finished then run.journal:withdraw { item } end
+    if not run.is_finished then run.journal:withdraw(item) end
     run:stop()
     return run:put_back(item)
   end
   if is_certain and err.kind == "cancelled" and run.client.closed then
-    withdraw(run, item)
+    withdraw(run, worker)
     return abandon(run, item)
   end
   if is_certain and err.path == "proxy" then -- the proxy refuses every connection
-    withdraw(run, item)
+    withdraw(run, worker)
     run:put_back(item)
     return run:give_up(err)
   end
   if run.breaker:record(err, clock()) then
-    withdraw(run, item)
+    withdraw(run, worker)
     return run:put_back(item)
   end
-  run:settle(item, sent, err)
+  worker.is_settled = true
+  run:settle(item, nil, err)
+end
+
+local function process(run, worker)
+  local client, options, item = run.client, run.options, worker.item
+  if client.closed then return abandon(run, item) end
+  if options.suppress and is_suppressed(run, worker, item) then return end
+  local ok, sent, err = guard(client.send, client, item.to, item.message, worker.options)
+  if ok and sent then
+    run.breaker:record()
+    worker.is_settled = true
+    return run:settle(item, sent)
+  elseif not ok then
+    run:fail(sent)
+    err = raised_error(run, worker, sent)
+  end
+  if options.suppress then suppression.note(options.suppress, client, item.to, err, options.number) end
+  settle_error(run, worker, item, err)
 end
 
 local function work(run, worker)
-  worker.thread = coroutine.running()
-  while worker.item do
+  worker.thread, worker.options = coroutine.running(), options_of(run, worker)
+  repeat
+    worker.is_begun, worker.may_be_sent, worker.is_settled = false, false, false
     process(run, worker)
-    local now = clock()
-    worker.item = run.active <= run.breaker:limit(run.concurrency) and run:take(now) or nil
-    if worker.item and run:depth() == run.low then run.group:wake() end
-  end
+    worker.item = run:take(run.active - 1)
+  until not worker.item
   run.workers[worker] = nil
   run.active = run.active - 1
   run.group:wake()
@@ -132,9 +140,8 @@ end
 
 --- Starts workers for the messages that may be sent.
 function workers.start(run)
-  local limit = run.breaker:limit(run.concurrency)
-  while run.active < limit do
-    local worker = { item = run:take(clock()) }
+  while run.active < run.concurrency do
+    local worker = { item = run:take(run.active) }
     if not worker.item then return end
     run.active = run.active + 1
     run.workers[worker] = true
@@ -149,10 +156,14 @@ function workers.reap_dead(run)
     if worker.thread and coroutines.is_dead(worker.thread) then
       run.workers[worker] = nil
       run.active = run.active - 1
-      local item = worker.item
-      if item and not item.is_settled then
-        local err = raised_error(run, item, "the coroutine that sent the message was ended")
-        if err.maybe_sent then run:settle(item, nil, err) else run:put_back(item) end
+      if worker.item and not worker.is_settled then
+        local err = raised_error(run, worker, "the coroutine that sent the message was ended")
+        if err.maybe_sent then
+          run:settle(worker.item, nil, err)
+        else
+          withdraw(run, worker)
+          run:put_back(worker.item)
+        end
       end
     end
   end
