@@ -2,7 +2,6 @@
 
 local copy = require("waba.message.parts").copy
 local hostings = require "waba.hosting"
-local schema = require "waba.schema"
 
 local check = {}
 
@@ -19,7 +18,7 @@ function check.check(message, hosting, mode, definition)
   if not hostings.NAMES[hosting] then
     error('waba.check: the hosting must be "on_premise" or "cloud", not ' .. tostring(hosting), 2)
   end
-  local valid, err = schema.check(message, hosting, mode or true)
+  local valid, err = require("waba.schema").check(message, hosting, mode or true)
   if not valid then return nil, err end
   if definition == nil then return true end
   return require("waba.message.definition").check(definition, message)

@@ -1,7 +1,6 @@
 -- Reads profiles. A profile is a file with the API key and the settings for one business number.
 
 local core = require "waba.core"
-local option = require "waba.option"
 
 local profiles = {}
 
@@ -51,7 +50,7 @@ local function read_line(ctx, path, number, line, settings)
   if not name then ctx:wrong(place .. " must be name = value, such as hosting = cloud") end
   if not SETTINGS[name] then
     ctx:wrong(("%s: unknown setting %s%s: expected api_key, hosting, base_url, ca_file, proxy, namespace, timeout or "
-      .. "sandbox"):format(place, name, option.suggestion(name, SETTINGS)))
+      .. "sandbox"):format(place, name, require("waba.option").suggestion(name, SETTINGS)))
   end
   if settings[name] ~= nil then ctx:wrong(("%s: %s is set twice: expected one line for it"):format(place, name)) end
   if text:find '^".*"$' or text:find "^'.*'$" then

@@ -3,7 +3,7 @@
 -- calls wait in a second list, and get a slot only while the first list is empty.
 
 local core = require "waba.core"
-local waiters = require "waba.transport.waiter"
+local runtime = require "waba.runtime"
 
 local clock = core.clock
 local max, min = math.max, math.min
@@ -124,7 +124,7 @@ function Queue:wait(transport, now, deadline, is_bulk, at_front)
   local ahead = at_front and 0 or self.replies.count + (is_bulk and list.count or 0)
   local delay = limiter:earliest(now, ahead)
   if self.is_closed or now + delay >= deadline then return nil, delay end
-  local entry = enter(list, waiters.of(transport), deadline, at_front)
+  local entry = enter(list, runtime.require("waba.transport.waiter").of(transport), deadline, at_front)
   repeat
     local is_first = is_next(self, list, entry, is_bulk, now)
     if is_first and limiter.refill and limiter:refill(now, is_bulk, list.count) then
