@@ -16,7 +16,6 @@ int file_new(lua_State *L);
 int header_secret_new(lua_State *L);
 int headers_function(lua_State *L);
 int ready_head_new(lua_State *L);
-int redis_commands(lua_State *L);
 int response_head_function(lua_State *L);
 int sha256_hmac_function(lua_State *L);
 int sha256_new(lua_State *L);

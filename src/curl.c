@@ -23,45 +23,35 @@ static int curl_wait(lua_State *L) {
   return 0;
 }
 
-static const char no_memory[] = "not enough memory";
-
-static const char *scheme_error(CURLU *parsed) {
+/* `url` has the form that libcurl writes: "scheme://user:password@host:port/path". */
+static const char *plain_url_error(const char *url) {
   static const char *const schemes[] = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"};
-  char *scheme = NULL;
+  const size_t length = strcspn(url, ":");
   const char *message = "its scheme is unknown: expected http, https, socks4, socks4a, socks5 or socks5h";
-  /* A parsed URL has a scheme, so `curl_url_get` fails only if there is not enough memory. */
-  if (curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK) return no_memory;
   for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
-    if (text_is(scheme, strlen(scheme), schemes[i])) message = NULL;
+    if (text_is(url, length, schemes[i])) message = NULL;
   }
-  curl_free(scheme);
-  return message;
-}
-
-/* If the password contains an unencoded slash, question mark or hash, libcurl reads the rest of the password and the @
- * as a path, query or fragment. */
-static const char *part_error(CURLU *parsed, CURLUPart part) {
-  char *text = NULL;
-  const CURLUcode code = curl_url_get(parsed, part, &text, 0);
-  const bool has_at = code == CURLUE_OK && strchr(text, '@') != NULL;
-  curl_free(text);
-  if (code == CURLUE_OUT_OF_MEMORY) return no_memory;
-  return has_at ? "a slash, question mark or hash in its user or password must be percent-encoded" : NULL;
+  if (message != NULL) return message;
+  /* If the password contains an unencoded slash, question mark or hash, libcurl reads the rest of the password and the
+   * @ as a path, query or fragment. */
+  const char *const path = strpbrk(url + length + 3, "/?#");
+  if (path == NULL || strchr(path, '@') == NULL) return NULL;
+  return "a slash, question mark or hash in its user or password must be percent-encoded";
 }
 
 /* Returns NULL if libcurl can use the URL, otherwise a static error text. The error text contains no part of the URL,
  * because the URL can contain a password. */
 static const char *proxy_error(const char *url) {
   if (*url == '\0') return NULL; /* no proxy, even if an environment variable names one */
+  char *plain = NULL;
   CURLU *parsed = curl_url();
-  if (parsed == NULL) return no_memory;
-  const CURLUcode code = curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME | CURLU_GUESS_SCHEME);
+  CURLUcode code = parsed == NULL ? CURLUE_OUT_OF_MEMORY : CURLUE_OK;
+  if (code == CURLUE_OK) code = curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME | CURLU_GUESS_SCHEME);
+  if (code == CURLUE_OK) code = curl_url_get(parsed, CURLUPART_URL, &plain, 0);
   const char *message = "it is not a valid URL: expected one such as http://user:password@proxy.example:3128";
-  if (code == CURLUE_OUT_OF_MEMORY) message = no_memory;
-  if (code == CURLUE_OK) message = scheme_error(parsed);
-  for (CURLUPart part = CURLUPART_PATH; message == NULL && part <= CURLUPART_FRAGMENT; part++) {
-    message = part_error(parsed, part);
-  }
+  if (code == CURLUE_OUT_OF_MEMORY) message = "not enough memory";
+  if (code == CURLUE_OK) message = plain_url_error(plain);
+  curl_free(plain);
   curl_url_cleanup(parsed);
   return message;
 }
