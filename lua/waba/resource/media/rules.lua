@@ -11,13 +11,6 @@ local rules = {}
 ---@field most integer      bytes
 ---@field types? string[]   MIME types; nil: any type
 
----@class waba.MediaRules
----@field kinds table<string, waba.MediaRule>  the rules by type of message
----@field photo waba.MediaRule                 the profile's photo
----@field example? waba.MediaRule              the rule for a file of a resumable upload
----@field largest_upload integer               bytes
----@field largest_download integer             bytes
-
 local function size_text(bytes)
   if bytes < KB then return bytes .. " bytes" end
   local unit, name = KB, "KB"
@@ -69,7 +62,7 @@ function rules.check(rule, what, media_type, size)
   end
 end
 
----@param gateway waba.MediaRules
+---@param gateway table  the module hosting/<name>/media.lua
 ---@param media_type string
 ---@param size integer    bytes
 ---@param kind? string    the type of the message; default: by the MIME type
