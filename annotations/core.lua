@@ -3,6 +3,7 @@
 
 ---@class waba.core
 ---@field null userdata  the null of JSON, the same value as cjson.null
+---@field empty_array userdata  `encode` writes `[]` for this value
 local core = {}
 
 --- Encodes a Lua value as JSON. The result is the same with every version of cjson and without cjson. Numbers keep all

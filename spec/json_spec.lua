@@ -77,6 +77,11 @@ describe("encode", function()
     assert.same({ true, '[[],[],{},{},[1],{"a":1},{"b":1},{"c":1}]' }, written)
   end)
 
+  it("writes core.empty_array as an empty array", function()
+    assert.equal('{"a":[]}', core.encode { a = core.empty_array })
+    assert.equal("[[],{}]", core.encode { core.empty_array, {} })
+  end)
+
   it("writes OpenResty's cjson.empty_array as an empty array", function()
     local cjson = require "cjson"
     if not cjson.empty_array then return refused("a", "userdata", { a = io.stdout }) end -- Debian's cjson has no `empty_array`

@@ -129,4 +129,6 @@ void json_register(lua_State *L) {
   lua_setfield(L, -2, "decode");
   lua_pushlightuserdata(L, NULL);
   lua_setfield(L, -2, "null");
+  lua_pushlightuserdata(L, (void *)&json_empty_array);
+  lua_setfield(L, -2, "empty_array");
 }

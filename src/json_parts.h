@@ -100,9 +100,13 @@ bool json_read(lua_State *L, const char *text, size_t length, bool guard);
  * for the first part that can't be written. Reads tables raw. */
 bool json_write(lua_State *L);
 
-/* The value at the top of the stack must be an empty table or a light userdata. Returns whether the value is an empty
- * array of OpenResty's cjson: `empty_array`, or a table with the metatable `empty_array_mt` or `array_mt`. */
-bool json_is_cjson_array(lua_State *L);
+/* The address of this constant is the light userdata `core.empty_array`. */
+extern const char json_empty_array;
+
+/* The value at the top of the stack must be an empty table or a light userdata. Returns whether the value is
+ * `core.empty_array` or an empty array of OpenResty's cjson: `empty_array`, or a table with the metatable
+ * `empty_array_mt` or `array_mt`. */
+bool json_is_empty_array(lua_State *L);
 
 /* If a table in the value has `__index`, `__len`, `__pairs` or `__ipairs`, replaces the value by a copy of its raw
  * contents, because the encoder ignores metamethods. The copy has no metatable with one of the four metamethods.

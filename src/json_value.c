@@ -23,7 +23,10 @@ static bool is_of_cjson(lua_State *L, int index, const char *field) {
   return same;
 }
 
-bool json_is_cjson_array(lua_State *L) {
+const char json_empty_array = 0;
+
+bool json_is_empty_array(lua_State *L) {
+  if (lua_touserdata(L, -1) == &json_empty_array) return true;
   if (lua_type(L, -1) != LUA_TTABLE) return is_of_cjson(L, -1, "empty_array");
   if (!lua_getmetatable(L, -1)) return false;
   bool is_array = is_of_cjson(L, -1, "empty_array_mt") || is_of_cjson(L, -1, "array_mt");

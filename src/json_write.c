@@ -205,7 +205,7 @@ static bool put_table(struct writer *writer, int depth) {
   luaL_checkstack(writer->L, 8, "table with too many levels");
   if (depth > JSON_ENCODE_LEVELS) return fail_levels(writer);
   lua_pushnil(writer->L);
-  if (!lua_next(writer->L, -2)) return put(writer, json_is_cjson_array(writer->L) ? "[]" : "{}", 2);
+  if (!lua_next(writer->L, -2)) return put(writer, json_is_empty_array(writer->L) ? "[]" : "{}", 2);
   if (lua_type(writer->L, -2) == LUA_TSTRING) return put_object(writer, depth);
   lua_pop(writer->L, 2);
   return put_array(writer, depth);
@@ -221,7 +221,7 @@ static bool put_value(struct writer *writer, int depth) {
   case LUA_TNIL: return put(writer, "null", 4);
   case LUA_TLIGHTUSERDATA:
     if (lua_touserdata(writer->L, -1) == NULL) return put(writer, "null", 4);
-    if (json_is_cjson_array(writer->L)) return put(writer, "[]", 2);
+    if (json_is_empty_array(writer->L)) return put(writer, "[]", 2);
   }
   lua_pushfstring(writer->L, "a value of type %s can't be written as JSON", luaL_typename(writer->L, -1));
   return false;

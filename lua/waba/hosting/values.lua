@@ -155,6 +155,11 @@ local function items(value)
   return { value }
 end
 
+-- Returns a list for a JSON body. The encoder writes `{}` for an empty table.
+local function json_list(list)
+  return type(list) == "table" and next(list) == nil and core.empty_array or list
+end
+
 local function object(value) return type(value) == "table" and value or {} end
 
 -- Converts the elements of a list, and leaves out elements that become nil. A value of another type is an empty list.
@@ -185,5 +190,5 @@ end
 return {
   text = text, some_text = some_text, wa_id = wa_id, phone_digits = phone_digits, number = number, integer = integer,
   timestamp = timestamp, flag = flag, without_null = without_null, with_ids = with_ids, copied = copied,
-  shaped = shaped, items = items, object = object, each = each, dig = dig, cursors = cursors,
+  shaped = shaped, items = items, json_list = json_list, object = object, each = each, dig = dig, cursors = cursors,
 }

@@ -2,7 +2,6 @@
 -- 8.5).
 
 local outcome = require "waba.resource.outcome"
-local json_body = require "waba.hosting.json_body"
 local option = require "waba.option"
 local validate = require("waba.schema").validate
 local values = require "waba.hosting.values"
@@ -67,7 +66,7 @@ function Automation:set(fields)
   if next(fields) == nil then
     error("client.conversational_automation:set: at least one field is needed, such as commands", 2)
   end
-  local stored, call
+  local stored
   local valid, err = validate(self.client.validate, RULE, fields)
   if not valid then return nil, err end
   local whole = {}
@@ -79,9 +78,10 @@ function Automation:set(fields)
       whole[name] = stored[name]
     end
   end
-  call, err = json_body(whole, { "prompts", "commands" })
-  if not call then return nil, err end
-  valid, err = outcome.success(self.client:call("set_automation", call))
+  valid, err = outcome.success(self.client:call("set_automation", { json = {
+    enable_welcome_message = whole.enable_welcome_message, prompts = values.json_list(whole.prompts),
+    commands = values.json_list(whole.commands),
+  } }))
   if not valid then return nil, err end
   return whole
 end

@@ -6,7 +6,6 @@ local encoding = require "waba.encoding"
 local outcome = require "waba.resource.outcome"
 local values = require "waba.hosting.values"
 local errors = require "waba.errors"
-local json_body = require "waba.hosting.json_body"
 local loopback = require "waba.loopback"
 local option = require "waba.option"
 
@@ -227,8 +226,8 @@ function Webhook:set_destinations(options)
   for i, item in ipairs(options.destinations) do check_destination(item, ("%s: destinations[%d]"):format(what, i)) end
   local list, err = encode_destinations(self, options.destinations)
   if not list then return nil, err end
-  local call = json_body({ enabled = options.enabled, destinations = list }, { "destinations" })
-  return outcome.success(self.client:call("set_destinations", call))
+  local body = { enabled = options.enabled, destinations = values.json_list(list) }
+  return outcome.success(self.client:call("set_destinations", { json = body }))
 end
 
 -- Sends a request with one destination: in a list if `is_list` is true, else alone.

@@ -2,7 +2,7 @@
 
 local business_profile = require "waba.hosting.business_profile"
 local copy = require("waba.message.parts").copy
-local json_body = require "waba.hosting.json_body"
+local json_list = require("waba.hosting.values").json_list
 
 local profile = {}
 
@@ -24,8 +24,8 @@ function profile.encode_about(about) return { messaging_product = "whatsapp", ab
 --- Returns a call that sends only the changed fields. The gateway keeps the other fields.
 function profile.encode_business(fields)
   local body = copy(fields)
-  body.messaging_product = "whatsapp"
-  return json_body(body, { "websites" })
+  body.messaging_product, body.websites = "whatsapp", json_list(fields.websites)
+  return { json = body }
 end
 
 --- Returns the body that sets the photo. `handle` identifies a resumable upload.

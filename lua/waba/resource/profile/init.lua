@@ -91,12 +91,10 @@ function Profile:set_business(fields)
   end
   local valid, err = check_business(self, fields)
   if not valid then return nil, err end
-  local stored, call, written
+  local stored, written
   stored, err = self:business()
   if not stored then return nil, err end
-  call, err = self.forms.encode_business(fields, stored)
-  if not call then return nil, err end
-  written, err = outcome.success(self.client:call("set_business", call))
+  written, err = outcome.success(self.client:call("set_business", self.forms.encode_business(fields, stored)))
   if not written then return nil, err end
   for name, value in pairs(fields) do stored[name] = value end
   return read_fields(stored)
