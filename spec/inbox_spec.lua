@@ -1163,6 +1163,30 @@ describe("keys of Redis that other programs have changed", function()
   end)
 end)
 
+describe("the state of a conversation in Redis", function()
+  it("is read by the call that takes the next event", function()
+    local server, counts = redis.start(), {}
+    local function reads()
+      local text = process.run(("redis-cli -p %d info commandstats"):format(server.port))
+      return tonumber(text:match "cmdstat_get:calls=(%d+)")
+    end
+    local box = inbox.redis { port = server.port }
+    local receiver = waba.receiver { open = true, inbox = box, on = { message = function(event)
+      counts[#counts + 1] = event.state.count or 0
+      event.state.count = counts[#counts] + 1
+    end } }
+    for number = 1, 3 do
+      box:put { message("m" .. number, "1") }
+      local before = reads()
+      receiver:work()
+      assert.equal(before, reads())
+    end
+    assert.same({ 0, 1, 2 }, counts)
+    box:close()
+    server:stop()
+  end)
+end)
+
 -- The release 1.0 of the library has written the files in spec/support/release_1_0.
 for _, backend in ipairs { "sqlite", "redis" } do
   describe("an inbox that release 1.0 has stored in " .. backend, function()

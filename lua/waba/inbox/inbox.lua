@@ -5,6 +5,7 @@ local errors = require "waba.errors"
 local filters = require "waba.store.filter"
 local gather = require "waba.inbox.gather"
 local keys = require "waba.inbox.keys"
+local leased = require "waba.inbox.leased"
 local option = require "waba.option"
 local record = require "waba.inbox.record"
 local window = require "waba.inbox.window"
@@ -61,39 +62,11 @@ local function entry_of(self, event, source)
   }
 end
 
--- In LuaJIT, table.new creates a table of a known size, because a table that grows costs more.
-local is_found, new_table = pcall(require, "table.new")
-if not is_found then
-  function new_table() return {} end
-end
-
-local FIELDS = 16 -- most events have at most this number of fields, including the fields that a receiver adds
-
-local function copy_of(event)
-  local copy = new_table(0, FIELDS)
-  for name, value in pairs(event) do copy[name] = value end
-  return copy
-end
-
--- Returns the event of a body; nil and a reason if the body can't be read. In memory, each lease has its own copy of
--- the event, because `self.leases` finds the lease by the event.
-local function event_of(self, body)
-  if self.durable then return record.decode(body) end
-  return copy_of(body)
-end
-
--- Returns the event of a lease. An event of the latest `put` is copied, because decoding its body costs more.
-local function leased_event(self, lease)
-  local latest = lease.attempts == 1 and self.latest_put[lease.body]
-  if latest then return copy_of(latest) end
-  return event_of(self, lease.body)
-end
-
 -- Returns the events of several leases. Events that can't be read become dead letters.
 local function events_of(self, leases)
   local taken, unreadable = {}, nil
   for _, one in ipairs(leases) do
-    local event, reason = leased_event(self, one)
+    local event, reason = leased.event(self, one)
     if event then
       one.body = nil
       taken[#taken + 1], self.leases[event] = event, one
@@ -148,7 +121,8 @@ function Inbox:attach(event, records) self.records[event] = records end
 
 function Inbox:gather(event, seconds)
   local lease = lease_of(self, event)
-  local last, left = gather.join(self.store, lease, event, function(body) return event_of(self, body) end, seconds)
+  local function read(body) return leased.restore(self, body) end
+  local last, left = gather.join(self.store, lease, event, read, seconds)
   if last then
     self.leases[last] = lease
     return last
@@ -160,11 +134,7 @@ end
 function Inbox:put(events, sources, taking)
   local entries = {}
   for index, event in ipairs(events) do entries[index] = entry_of(self, event, sources and sources[index]) end
-  if self.durable and sources then
-    local latest = {}
-    for index, event in ipairs(events) do latest[entries[index].body] = event end
-    self.latest_put = latest
-  end
+  if self.durable and sources then leased.keep(self, events, entries) end
   local stored, leases, due = self.store:put(entries, window.records(self, events, entries), taking and {
     n = taking.n, seconds = taking.lease or LEASE, changes = changes_of(self, taking.done),
   })
@@ -185,6 +155,13 @@ end
 function Inbox:attempts(event)
   local lease = self.leases[event]
   return lease and lease.attempts or 0
+end
+
+--- Returns the values of the records that `take` has read for an event, by name; nil if it has read none. A value is
+--- false if its record does not exist.
+function Inbox:known(event)
+  local lease = self.leases[event]
+  return lease and lease.known
 end
 
 function Inbox:extend(event, seconds)
@@ -234,7 +211,7 @@ end
 function Inbox:list(filter, n)
   filters.check(filter, FILTER, "inbox:list")
   local list, err = filters.list(self.store, filter, n)
-  for _, row in ipairs(list or {}) do row.event = (event_of(self, row.body)) end
+  for _, row in ipairs(list or {}) do row.event = (leased.restore(self, row.body)) end
   return list, err
 end
 
@@ -280,7 +257,7 @@ inbox.OPTIONS = {
 function inbox.settings(options, known, what)
   local settings = option.complete(options, known, what, 3)
   settings.retry = option.complete(settings.retry, RETRY, what .. ": retry", 3)
-  settings.attempts, settings.lanes = settings.retry.attempts, keys.LANES
+  settings.attempts, settings.lanes, settings.beside = settings.retry.attempts, keys.LANES, keys.BESIDE
   settings.title, settings.name = "the inbox", what
   return settings
 end
@@ -291,7 +268,7 @@ function inbox.new(store, settings)
   return setmetatable({
     store = store, durable = store.durable, grouped = store.grouped, retry = settings.retry,
     counts = { stored = 0, duplicate = 0, handled = 0, failed = 0, dead = 0 },
-    latest_put = {}, -- a table from bodies to the events of the latest `put` with `sources`
+    recent = {}, recent_count = 0, -- a table from bodies to events of the latest calls of `put` with `sources`
     leases = setmetatable({}, { __mode = "k" }), records = setmetatable({}, { __mode = "k" }),
   }, Inbox)
 end

@@ -93,6 +93,9 @@ end
 --- The lanes of a conversation. The second lane has the statuses if they are ordered separately.
 keys.LANES = { "", "status:" }
 
+--- The ends of the names of records that handlers usually read (webhook/identity.lua, webhook/session.lua).
+keys.BESIDE = { ":state", ":id" }
+
 --- Returns the lane of an event, and the names of its group or customer. Each name begins with the business number. If
 --- `is_separate` is true, statuses have a lane of their own.
 function keys.conversation(event, is_separate)

@@ -22,6 +22,8 @@
 ---@field attempts integer  the number of leases after which an entry becomes a dead letter
 ---@field remember number   the number of seconds for which `put` records the keys of entries
 ---@field lanes string[]    all lanes that entries may have
+---@field beside? string[]  the ends of the names of records that a store in another process reads in `take`. The names
+---        begin with the name of the taken entry's conversation
 ---@field title string      the store's name in messages at run time: "the inbox" or "the outbox"
 ---@field name string       the public function that makes the store, for messages about its options
 ---@field max? integer      memory: the largest number of entries that wait
@@ -47,6 +49,8 @@
 ---@class waba.StoreLease
 ---@field body any
 ---@field attempts integer  the number of times that `take` has returned the entry
+---@field known table<string, string|false>?  the values of records by name, for some entries of the first lane; false: the
+---        record does not exist
 ---@field was_marked boolean?  true: an earlier lease of the entry had a mark and has expired
 
 --- A change to a taken entry. One of `done`, `extend`, `delay`, `dead`, `release` and `later` is set; `release` and

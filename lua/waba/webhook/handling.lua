@@ -41,16 +41,22 @@ function handling.new(inbox, on, settings)
     return session.open(event, inbox, settings, subject and subject.get)
   end
 
-  -- Sets the field `get` of each entry to a function. The function returns the records that were read.
+  -- Sets the field `get` of each entry to a function. The function returns the records that were read. The records of
+  -- an event that `take` has read need no call of the store.
   local function read_ahead(entries)
     local names, known = {}, {}
     for _, entry in ipairs(entries) do
-      local event = entry.event
+      local event, before = entry.event, #names
       if has_handlers(event) then session.add_names(event, settings, names) end
+      local taken = inbox:known(event)
+      for index = taken and #names or 0, before + 1, -1 do
+        local name = names[index]
+        if taken[name] ~= nil then known[name] = table.remove(names, index) and taken[name] end
+      end
     end
     local found = #names > 1 and inbox.store:get_all(names)
-    if not found then return end
-    for _, name in ipairs(names) do known[name] = found[name] or false end
+    if not found and next(known) == nil then return end
+    for _, name in ipairs(found and names or {}) do known[name] = found[name] or false end
     local function get(name)
       local value = known[name]
       if value == nil then return settings.get(name) end

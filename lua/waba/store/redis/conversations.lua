@@ -120,20 +120,24 @@ local function put_words(self, entries, more_records)
   return list
 end
 
-local function mark_repeated(commands) commands[1][7] = "again" end
+local function repeated(commands)
+  commands[1][7] = "again"
+  if commands.calls.taking then leases.repeated(commands) end
+end
 
 function conversations:put(entries, list, taking)
   local ok, err = script.look(self)
   if not ok then return nil, err end
-  local calls = { { PUT, put_words(self, entries, list) }, repeated = mark_repeated }
-  local read_taken = taking and leases.add_taking(self, calls, taking.n, taking.seconds, taking.changes)
+  local calls = { { PUT, put_words(self, entries, list) } }
+  if taking then leases.add_taking(self, calls, taking.n, taking.seconds, taking.changes) end
+  calls.repeated = repeated
   local replies, failure = script.run_all(self, calls)
   if not replies then return nil, failure end
   local reply = replies[1]
   if reply[1] < 0 then return false, -reply[1] end
   for index = 2, #reply, 2 do entries[reply[index]].known = reply[index + 1] end
   if not taking then return reply[1] end
-  return reply[1], read_taken(replies)
+  return reply[1], leases.read_taken(calls, replies)
 end
 
 return conversations

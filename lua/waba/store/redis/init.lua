@@ -18,7 +18,7 @@ local redis = {}
 function redis.new(settings)
   local store = setmetatable({
     prefix = settings.prefix, attempts = settings.attempts, remember = settings.remember, lanes = settings.lanes,
-    title = settings.title, digests = {}, numbers = 0, look_at = 0,
+    beside = settings.beside or {}, title = settings.title, digests = {}, numbers = 0, look_at = 0,
     lost_tokens = {}, -- the tokens of `take` calls whose replies were lost
   }, Redis)
   script.connect(store, redis_connection.new(settings, settings.name, 3))

@@ -21,10 +21,13 @@ end
 
 -- Leases entries. Returns a text. The first line is the result of `next_due`, or "" if n entries are leased. Each entry
 -- has a line with four numbers: the attempt, 1 if the entry had a mark (else 0), the length of the queue's name, and
--- the length of the item. The name and the item follow the line. The arguments:
+-- the length of the item. The line then has the length of each record that was read for the entry, or "-" if the record
+-- does not exist. The name, the item and the records follow the line. The arguments:
 -- - the token of the leases, n, and the length of the leases in microseconds
 -- - the option `attempts` of the store
 -- - "!" for leases with a mark, else ""
+-- - the ends of the names of records, with a space between them. The records are read for an entry of the first lane; the
+--   names begin with the name of the entry's conversation
 -- - the tokens of calls whose replies were lost
 local TAKE = script.HEAD .. script.APPEND .. changes.ADVANCE .. FUNCTION_NEXT_DUE .. [[
 local token, n, lease, most, mark = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), ARGV[5]
@@ -38,7 +41,7 @@ for _, member in ipairs(call("ZRANGEBYSCORE", key "held", "-inf", now, "LIMIT", 
 end
 
 -- Ends the leases of calls whose replies were lost. Only an entry that was also taken before keeps its mark.
-for index = 6, #ARGV do
+for index = 7, #ARGV do
   for _, member in ipairs(call("ZRANGE", key "held", 0, -1)) do
     local lost_token, its_mark, queue = string.match(member, "^(%S-)(!?) (.*)$")
     if lost_token == ARGV[index] then
@@ -47,6 +50,20 @@ for index = 6, #ARGV do
       call("ZADD", due_of(queue), now, queue)
     end
   end
+end
+
+local function records_of(queue)
+  local names = {}
+  if not string.find(queue, ":", 1, true) then
+    for ending in string.gmatch(ARGV[6], "%S+") do names[#names + 1] = key("record:" .. queue .. ending) end
+  end
+  if #names == 0 then return "", "" end
+  local lengths, values = "", call("MGET", unpack(names))
+  for index, value in ipairs(values) do
+    lengths = lengths .. (value and " " .. #value or " -")
+    values[index] = value or ""
+  end
+  return lengths, table.concat(values)
 end
 
 local function take(set)
@@ -78,8 +95,9 @@ local function take(set)
         make_dead(queue, attempt - 1, call("HGET", key "why", queue) or "its lease was over before it was handled")
       elseif item then
         count = count + 1
-        taken[count] = string.format("%d %d %d %d\n", attempt, marks[index] and 1 or 0, #queue, #item)
-          .. queue .. item
+        local lengths, records = records_of(queue)
+        taken[count] = string.format("%d %d %d %d%s\n", attempt, marks[index] and 1 or 0, #queue, #item, lengths)
+          .. queue .. item .. records
         leased[2 * count - 1] = ended
         leased[2 * count] = token .. (marks[index] and "!" or mark) .. " " .. queue
       end
@@ -98,65 +116,88 @@ return (count < n and next_due() or "") .. "\n" .. table.concat(taken)
 
 local NEXT_DUE = script.HEAD .. FUNCTION_NEXT_DUE .. "return next_due()"
 
+-- Reads the records that TAKE has read for an entry. `lengths` is the end of the entry's line, and `position` is the
+-- position of the records in the reply. Returns the records by name, and the position behind the records.
+local function read_records(self, reply, queue, lengths, position)
+  local known, index = {}, 0
+  for length in lengths:gmatch "%S+" do
+    index = index + 1
+    local name, stop = queue .. self.beside[index], position + (tonumber(length) or 0)
+    known[name] = length ~= "-" and reply:sub(position, stop - 1)
+    position = stop
+  end
+  return known, position
+end
+
 -- Reads the reply of TAKE. Returns the leases, and the seconds until another entry is due.
-local function read_leases(reply, token, mark)
+local function read_leases(self, reply, token, mark)
   local due, position = reply:match "^([^\n]*)\n()"
   local marked_token = token .. "!"
   token = token .. mark
   local taken, last = {}, #reply
   while position <= last do
-    local attempts, was_marked, queue_length, length, start = reply:match("^(%d+) (%d) (%d+) (%d+)\n()", position)
+    local attempts, was_marked, queue_length, length, lengths, start =
+      reply:match("^(%d+) (%d) (%d+) (%d+)([^\n]*)\n()", position)
     local item = start + tonumber(queue_length)
-    local head_end = reply:find("\n", item, true)
-    position = item + tonumber(length)
+    local head_end, stop = reply:find("\n", item, true), item + tonumber(length)
+    local queue, known = reply:sub(start, item - 1), nil
+    position = stop
+    if lengths ~= "" then known, position = read_records(self, reply, queue, lengths, stop) end
     was_marked = was_marked == "1" or nil
     taken[#taken + 1] = {
-      token = was_marked and marked_token or token, queue = reply:sub(start, item - 1), attempts = tonumber(attempts),
-      head = reply:sub(item, head_end - 1), body = reply:sub(head_end + 1, position - 1), was_marked = was_marked,
+      token = was_marked and marked_token or token, queue = queue, attempts = tonumber(attempts), known = known,
+      head = reply:sub(item, head_end - 1), body = reply:sub(head_end + 1, stop - 1), was_marked = was_marked,
     }
   end
   return taken, tonumber(due) or false
 end
 
---- Adds the script calls of one `take` to `calls`, for `script.run_all`. Returns a function that reads the replies. If the reply is lost,
---- the next `take` ends the leases of this call.
+local function next_token(self)
+  self.numbers = self.numbers + 1
+  return self.owner .. ":" .. self.numbers
+end
+
+--- Gives TAKE another token before its second attempt. taking[5] is the token. The tokens of commands with lost replies
+--- begin at taking[11].
+function leases.repeated(commands)
+  local words = commands.calls.taking
+  words[#words + 1], words[5] = words[5], next_token(commands.calls.store)
+end
+
+local function failed(calls)
+  local lost, words = calls.store.lost_tokens, calls.taking
+  for index = 11, #words + 1 do lost[#lost + 1] = words[index] or words[5] end
+end
+
+--- Adds the script calls of one `take` to `calls`, for `script.run_all`. If the reply is lost, the next `take` ends the
+--- leases of this call.
 function leases.add_taking(self, calls, n, seconds, list, mark)
-  local function next_token()
-    self.numbers = self.numbers + 1
-    return self.owner .. ":" .. self.numbers
+  if list and #list > 0 then
+    calls[#calls + 1], calls.settled = { changes.SETTLE, changes.words(self, list) }, list
   end
-  local settled = list and #list > 0 and #calls + 1
-  if settled then calls[settled] = { changes.SETTLE, changes.words(self, list) } end
-  mark = mark and "!" or ""
-  local place = #calls + 1
-  local words = script.words_of(self, next_token(), ("%d"):format(n), script.microseconds(seconds),
-    ("%.0f"):format(self.attempts), mark, unpack(self.lost_tokens))
-  calls[place], self.lost_tokens = { TAKE, words }, {}
+  calls.store, calls.n, calls.mark, calls.repeated, calls.failed = self, n, mark and "!" or "", leases.repeated, failed
+  calls.taking = script.words_of(self, next_token(self), ("%d"):format(n), script.microseconds(seconds),
+    ("%.0f"):format(self.attempts), calls.mark, table.concat(self.beside, " "), unpack(self.lost_tokens))
+  calls[#calls + 1], self.lost_tokens = { TAKE, calls.taking }, {}
+end
 
-  -- words[5] is the token of this command. The tokens of commands with lost replies begin at words[10]
-  function calls.repeated() words[#words + 1], words[5] = words[5], next_token() end
-
-  function calls.failed()
-    local lost = self.lost_tokens
-    for index = 10, #words + 1 do lost[#lost + 1] = words[index] or words[5] end
-  end
-
-  return function(replies)
-    if settled then changes.mark_lost(list, replies[settled]) end
-    local taken, due = read_leases(replies[place], words[5], mark)
-    if #taken >= n then return taken end
-    return taken, due
-  end
+--- Reads the replies to the calls that `add_taking` has added. Returns the results of `take`.
+function leases.read_taken(calls, replies)
+  local place = #calls
+  if calls.settled then changes.mark_lost(calls.settled, replies[place - 1]) end
+  local taken, due = read_leases(calls.store, replies[place], calls.taking[5], calls.mark)
+  if #taken >= calls.n then return taken end
+  return taken, due
 end
 
 function leases:take(n, seconds, list, mark)
   local ok, err = script.look(self)
   if not ok then return nil, err end
   local calls = {}
-  local read_taken = leases.add_taking(self, calls, n, seconds, list, mark)
+  leases.add_taking(self, calls, n, seconds, list, mark)
   local replies, failure = script.run_all(self, calls)
   if not replies then return nil, failure end
-  return read_taken(replies)
+  return leases.read_taken(calls, replies)
 end
 
 function leases:following(lease, n)

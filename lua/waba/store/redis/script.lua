@@ -112,13 +112,13 @@ end
 function script.words_of(self, ...) return { "EVALSHA", "", "1", self.prefix, ... } end
 
 --- Runs several scripts, whose commands are sent together. Returns the replies. Each element of `calls` has the text of
---- a script and the words of its command. Calls `calls.repeated` before a second attempt, and `calls.failed` if no
---- reply arrives.
+--- a script and the words of its command. Calls `calls.repeated` with the commands, which have a field `calls`, before a
+--- second attempt. Calls `calls.failed` with `calls` if no reply arrives.
 function script.run_all(self, calls, is_again)
   local replies, is_missing
   local ok, err = load_scripts(self, calls)
   if ok then
-    local commands = { repeated = calls.repeated }
+    local commands = { repeated = calls.repeated, calls = calls }
     for index, one in ipairs(calls) do one[2][2], commands[index] = self.digests[one[1]], one[2] end
     replies, err, is_missing = script.call(self, commands)
   end
@@ -126,7 +126,7 @@ function script.run_all(self, calls, is_again)
     self.digests = {}
     return script.run_all(self, calls, true)
   end
-  if not replies and calls.failed then calls.failed() end
+  if not replies and calls.failed then calls.failed(calls) end
   return replies, err
 end
 

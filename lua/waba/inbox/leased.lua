@@ -1,0 +1,47 @@
+-- Makes the events of leases.
+
+local record = require "waba.inbox.record"
+
+local leased = {}
+
+local MOST = 200 -- the number of events in `inbox.recent` after which the table is emptied
+
+-- In LuaJIT, table.new creates a table of a known size, because a table that grows costs more.
+local is_found, new_table = pcall(require, "table.new")
+if not is_found then
+  function new_table() return {} end
+end
+
+local FIELDS = 16 -- most events have at most this number of fields, including the fields that a receiver adds
+
+local function copy_of(event)
+  local copy = new_table(0, FIELDS)
+  for name, value in pairs(event) do copy[name] = value end
+  return copy
+end
+
+--- Returns the event of a body; nil and a reason if the body can't be read. In memory, each lease has its own copy of
+--- the event, because `inbox.leases` finds the lease by the event.
+function leased.restore(inbox, body)
+  if inbox.durable then return record.decode(body) end
+  return copy_of(body)
+end
+
+--- Returns the event of a lease. An event that `put` has stored lately is copied, because decoding its body costs more.
+function leased.event(inbox, lease)
+  local body = lease.body
+  local event = lease.attempts == 1 and inbox.recent[body]
+  if not event then return leased.restore(inbox, body) end
+  inbox.recent[body] = nil
+  return copy_of(event)
+end
+
+--- Keeps the events of a `put` by body, for `leased.event`. Other processes may take the events, so the number of kept
+--- events is limited.
+function leased.keep(inbox, events, entries)
+  if inbox.recent_count > MOST then inbox.recent, inbox.recent_count = {}, 0 end
+  inbox.recent_count = inbox.recent_count + #events
+  for index, event in ipairs(events) do inbox.recent[entries[index].body] = event end
+end
+
+return leased
