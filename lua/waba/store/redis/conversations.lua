@@ -100,10 +100,8 @@ reply[1] = stored
 return reply
 ]]
 
-local REMEMBER_NAMES = script.milliseconds(names.REMEMBER)
-
 local function put_words(self, entries, more_records)
-  local list = script.words_of(self, script.milliseconds(self.remember), REMEMBER_NAMES, "")
+  local list = script.words_of(self, script.milliseconds(self.remember), script.milliseconds(names.REMEMBER), "")
   script.add_lanes(self, list)
   list[#list + 1] = tostring(#entries)
   for _, entry in ipairs(entries) do

@@ -144,16 +144,19 @@ end
 
 local MOST_MILLISECONDS = 2 ^ 53 -- the longest lifetime; Redis refuses a time of expiry above 64 bits
 
--- A cache of the function `script.milliseconds`: the argument and the result of the last call. Most calls have the
--- argument of the previous call.
-local last_seconds, last_milliseconds
+-- The results of `script.milliseconds` by argument, because most calls have one of a few arguments. The table is emptied
+-- at MOST_TEXTS results.
+local MOST_TEXTS = 100
+local texts, count = {}, 0
 
 --- Converts seconds to the text of an integer number of milliseconds.
 function script.milliseconds(seconds)
-  if seconds ~= last_seconds then
-    last_seconds, last_milliseconds = seconds, ("%.0f"):format(math.min(math.ceil(seconds * 1000), MOST_MILLISECONDS))
-  end
-  return last_milliseconds
+  local text = texts[seconds]
+  if text then return text end
+  if count >= MOST_TEXTS then texts, count = {}, 0 end
+  text = ("%.0f"):format(math.min(math.ceil(seconds * 1000), MOST_MILLISECONDS))
+  texts[seconds], count = text, count + 1
+  return text
 end
 
 function script.microseconds(seconds) return ("%.0f"):format(seconds * 1e6) end
