@@ -26,8 +26,8 @@ end
 -- - the token of the leases, n, and the length of the leases in microseconds
 -- - the option `attempts` of the store
 -- - "!" for leases with a mark, else ""
--- - the ends of the names of records, with a space between them. The records are read for an entry of the first lane; the
---   names begin with the name of the entry's conversation
+-- - the ends of the names of records, with a space between them. The records are read for an entry of the first lane.
+--   The names begin with the name of the entry's conversation
 -- - the tokens of calls whose replies were lost
 local TAKE = script.HEAD .. script.APPEND .. changes.ADVANCE .. FUNCTION_NEXT_DUE .. [[
 local token, n, lease, most, mark = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), ARGV[5]

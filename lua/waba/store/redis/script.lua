@@ -112,8 +112,8 @@ end
 function script.words_of(self, ...) return { "EVALSHA", "", "1", self.prefix, ... } end
 
 --- Runs several scripts, whose commands are sent together. Returns the replies. Each element of `calls` has the text of
---- a script and the words of its command. Calls `calls.repeated` with the commands, which have a field `calls`, before a
---- second attempt. Calls `calls.failed` with `calls` if no reply arrives.
+--- a script and the words of its command. Calls `calls.repeated` with the commands, which have a field `calls`, before
+--- a second attempt. Calls `calls.failed` with `calls` if no reply arrives.
 function script.run_all(self, calls, is_again)
   local replies, is_missing
   local ok, err = load_scripts(self, calls)
@@ -144,8 +144,8 @@ end
 
 local MOST_MILLISECONDS = 2 ^ 53 -- the longest lifetime; Redis refuses a time of expiry above 64 bits
 
--- The results of `script.milliseconds` by argument, because most calls have one of a few arguments. The table is emptied
--- at MOST_TEXTS results.
+-- The results of `script.milliseconds` by argument, because most calls have one of a few arguments. The table is
+-- emptied at MOST_TEXTS results.
 local MOST_TEXTS = 100
 local texts, count = {}, 0
 
