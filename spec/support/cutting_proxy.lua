@@ -86,6 +86,6 @@ end
 io.stdout:setvbuf "line"
 local listener = assert(socket.listen("127.0.0.1", port))
 loop:wrap(function()
-  for client in listener:clients() do loop:wrap(serve, client) end
+  while true do loop:wrap(serve, listener:accept()) end
 end)
 assert(loop:loop())

@@ -29,18 +29,19 @@ end
 local function serve(client)
   local server, loses = connect(socket.connect("127.0.0.1", server_port)), false
   loop:wrap(function()
-    for bytes in function() return client:xread(-65536) end do
+    while true do
+      local bytes = client:xread(-65536)
+      if not bytes then break end
       loses = not was_lost and bytes:find(text, 1, true) ~= nil
       was_lost = was_lost or loses
       server:xwrite(bytes, "n")
     end
     server:shutdown "w"
   end)
-  for bytes in function() return server:xread(-65536) end do
-    if loses then
-      wait_for_zero()
-      break
-    end
+  while true do
+    local bytes = server:xread(-65536)
+    if bytes and loses then wait_for_zero() end
+    if not bytes or loses then break end
     client:xwrite(bytes, "n")
   end
   client:shutdown()
@@ -49,6 +50,6 @@ end
 
 local listener = assert(socket.listen("127.0.0.1", port))
 loop:wrap(function()
-  for client in listener:clients() do loop:wrap(serve, connect(client)) end
+  while true do loop:wrap(serve, connect(listener:accept())) end
 end)
 assert(loop:loop())
