@@ -198,11 +198,12 @@ function of_number.finder(option, what)
       if err then return nil, err end
       return no_client(what, subject)
     end
-    known_of[client] = known_of[client] or {}
-    local is_numbered = subject.number or subject.phone_number_id
-    if is_numbered and not serves(client, subject, known_of[client], is_one) then
-      local own = of_number.digits(client)
-      return no_client(what, subject, nil, own and "the key of its client belongs to " .. own)
+    if subject.number or subject.phone_number_id then
+      known_of[client] = known_of[client] or {}
+      if not serves(client, subject, known_of[client], is_one) then
+        local own = of_number.digits(client)
+        return no_client(what, subject, nil, own and "the key of its client belongs to " .. own)
+      end
     end
     return client, client.pooled and client.pooled.pool:hold(client) or nil
   end

@@ -290,9 +290,10 @@ function sender.new(options)
     counts = { sent = 0, failed = 0, uncertain = 0, resent = 0 },
   }, Sender)
   function self.dispatch(held)
-    self.writer.active = self.writer.active + 1
+    local writer = self.writer
+    writer.active = writer.active + 1
     local ok, sent, err = coroutines.protect(process, self, held)
-    self.writer.active = self.writer.active - 1
+    writer.active = writer.active - 1
     if not ok then return false, sent end
     return sent, err
   end

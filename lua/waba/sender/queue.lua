@@ -33,7 +33,8 @@ local queue = {}
 -- Decodes the entries of several leases. Entries that can't be decoded become dead letters.
 local function read(self, leases, seconds, is_marked, now)
   local taken, unreadable = {}, {}
-  for _, lease in ipairs(leases) do
+  for index = 1, #leases do
+    local lease = leases[index]
     local entry, body = entries.decode(lease.body)
     if entry then
       taken[#taken + 1] = { -- a field `= nil` reserves memory for a value that is set later
@@ -50,7 +51,7 @@ end
 
 local function changes_of(done)
   local changes = {}
-  for _, held in ipairs(done) do changes[#changes + 1] = held.change end
+  for index = 1, #done do changes[#changes + 1] = done[index].change end
   return changes
 end
 

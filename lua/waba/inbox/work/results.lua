@@ -67,8 +67,8 @@ end
 -- Adds the acknowledged events with a function `after` to the list for `call_after`.
 local function note_stored(self, done)
   if not self.inbox.settles_all then return end
-  for _, event in ipairs(done) do
-    if event.after then self.stored[#self.stored + 1] = event end
+  for index = 1, #done do
+    if done[index].after then self.stored[#self.stored + 1] = done[index] end
   end
 end
 

@@ -82,10 +82,12 @@ end
 local function remove_all(self, list)
   local first, seqs = list[1], {}
   if #list < changes.FEW or #list > ENTRIES or not first.done then return false end
-  for index, change in ipairs(list) do
-    local is_plain = change.done and not change.following and change.lease.token == first.lease.token
+  for index = 1, #list do
+    local change = list[index]
+    local lease = change.lease
+    local is_plain = change.done and not change.following and lease.token == first.lease.token
     if not is_plain then return false end
-    seqs[index] = change.lease.seq
+    seqs[index] = lease.seq
   end
   for index = #seqs + 1, ENTRIES do seqs[index] = NONE end
   seqs[ENTRIES + 1] = first.lease.token
@@ -97,8 +99,8 @@ end
 --- Makes changes within a transaction. Returns the number of valid leases.
 function changes.make(self, list, now)
   local held, sets, are_removed = 0, {}, remove_all(self, list)
-  for _, change in ipairs(list) do
-    local is_held, is_removed = true, nil
+  for index = 1, #list do
+    local change, is_held, is_removed = list[index], true, nil
     if not are_removed then is_held, is_removed = settle(self, change, now) end
     change.lost = not is_held
     if is_held then held = held + 1 end

@@ -23,7 +23,7 @@ local function arrive(self, seq, later, now)
 end
 
 local DUE = [[SELECT seq * 1.0, attempts, reason, later, body, token FROM waba_entry
-  WHERE head = 1 AND bulk IN (0, 1) AND due <= ? ORDER BY bulk, due LIMIT ?]]
+  WHERE head = 1 AND bulk = ? AND due <= ? ORDER BY due LIMIT ?]]
 
 local NEXT_DUE = ([[SELECT min(
   coalesce((SELECT min(due) FROM waba_entry WHERE head = 1 AND bulk = 0), %.1f),
@@ -38,11 +38,21 @@ local function write_leases(self, seqs, token, due)
   end
 end
 
+-- Returns the rows of at most n entries that are due. One query for both values of `bulk` would make a temporary table.
+local function due_rows(self, now, n)
+  local rows = self.database:rows(DUE, 0, now, n)
+  local bulk = #rows < n and self.database:rows(DUE, 1, now, n - #rows) or {}
+  for index = 1, #bulk do rows[#rows + 1] = bulk[index] end
+  return rows
+end
+
 -- Leases the entries of due rows. Returns whether other entries may now be due.
 local function lease_rows(self, rows, seconds, now, taken, mark)
   self.numbers = self.numbers + 1
   local token, marked, plain = self.owner .. ":" .. self.numbers, {}, {}
-  for _, row in ipairs(rows) do
+  local marked_token = token .. MARK
+  for index = 1, #rows do
+    local row = rows[index]
     local seq, attempts, later = row[1], row[2], row[4]
     local was_marked = is_marked(row[6])
     if later then
@@ -53,12 +63,12 @@ local function lease_rows(self, rows, seconds, now, taken, mark)
       local list = (mark or was_marked) and marked or plain
       list[#list + 1] = seq
       taken[#taken + 1] = {
-        seq = seq, token = list == marked and token .. MARK or token, attempts = attempts + 1, body = unescape(row[5]),
+        seq = seq, token = list == marked and marked_token or token, attempts = attempts + 1, body = unescape(row[5]),
         was_marked = was_marked,
       }
     end
   end
-  write_leases(self, marked, token .. MARK, now + seconds)
+  write_leases(self, marked, marked_token, now + seconds)
   write_leases(self, plain, token, now + seconds)
   return #marked + #plain < #rows
 end
@@ -108,7 +118,7 @@ function leases.lease(self, n, seconds, list, now, mark)
   local taken = {}
   changes.make(self, list, now)
   repeat
-    local rows = #taken < n and self.database:rows(DUE, now, n - #taken) or {}
+    local rows = #taken < n and due_rows(self, now, n - #taken) or {}
   until #rows == 0 or not lease_rows(self, rows, seconds, now, taken, mark)
   if #taken >= n then return taken end
   return taken, next_due(self, now) or false

@@ -38,16 +38,17 @@ end
 --- Writes the records of a change. If `is_made` is false, records with the field `add` are not written. Most records
 --- are only appended to the list `sets`. The caller passes the list to `set_all`.
 function records.write(self, list, now, is_made, sets)
-  for _, record in ipairs(list or {}) do
+  for index = 1, list and #list or 0 do
+    local record, n = list[index], #sets
     local ends = record.seconds and now + record.seconds or FOR_EVER
-    local name, n = record.of_key and "key:" .. record.name or record.name, #sets
+    local name = record.of_key and "key:" .. record.name or record.name
     if record.add then
       if is_made ~= false then self.database:run(ADD, name, record.add, ends, now) end
     elseif record.value ~= nil and not record.rises then
       sets[n + 1], sets[n + 2], sets[n + 3] = name, escape(record.value), ends
     else
       records.set_all(self, sets) -- writes the earlier records now, because an earlier record may have the same name
-      for index = n, 1, -1 do sets[index] = nil end
+      for at = n, 1, -1 do sets[at] = nil end
       if record.value == nil then
         self.database:run("DELETE FROM waba_record WHERE name = ?", name)
       else
