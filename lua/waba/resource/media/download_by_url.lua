@@ -17,15 +17,15 @@ local MOST, WINDOW = 15, 3600
 -- Creates a record of failed requests. All times in the record are values of `core.clock`.
 function by_url.new_block()
   return {
-    times = {}, next = 1, -- a ring buffer of the times of failed requests, and the position of the next time
+    times = {}, -- of the latest failed requests
     blocked_until = -math.huge, -- the end of the gateway's block of the key
   }
 end
 
 local function record(block, err)
   local now = core.clock()
-  block.times[block.next] = now
-  block.next = block.next % MOST + 1
+  table.insert(block.times, now)
+  if #block.times > MOST then table.remove(block.times, 1) end
   if err.kind == "rate_limited" and err.retry_after then
     block.blocked_until = math.max(block.blocked_until, now + err.retry_after)
   end
@@ -44,8 +44,7 @@ local function check_block(block)
   if blocked > 0 then
     return refusal(blocked, ("the gateway serves no files to this key for another %.0f s"):format(math.ceil(blocked)))
   end
-  local oldest = block.times[block.next]
-  local left = oldest and oldest + WINDOW - now or 0
+  local left = #block.times == MOST and block.times[1] + WINDOW - now or 0
   if left <= 0 then return nil end
   return refusal(left, ("%d requests for files failed within an hour; the gateway blocks the key's media at 20, so no "
     .. "request is sent for %.0f s: check the ids, which expire after 7 or 30 days"):format(MOST, math.ceil(left)))

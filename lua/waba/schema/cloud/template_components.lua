@@ -43,11 +43,14 @@ local headers = {
   PRODUCT = empty,
 }
 
-local function header(formats)
+-- Returns the rules with the names in `names`.
+local function only(names, rules)
   local chosen = {}
-  for _, format in ipairs(formats) do chosen[format] = headers[format] end
-  return variants("format", chosen)
+  for _, name in ipairs(names) do chosen[name] = rules[name] end
+  return chosen
 end
+
+local function header(formats) return variants("format", only(formats, headers)) end
 
 -- The category determines whether the text is required (template_creation.lua).
 local function body(most)
@@ -149,12 +152,10 @@ local function are_grouped(list)
 end
 
 local function buttons(most, names)
-  local chosen = names and {} or button_types
-  for _, name in ipairs(names or {}) do chosen[name] = button_types[name] end
   return object { buttons = {
     is = "list", required = true, count = { 1, most },
     at_most = { field = "type", counts = MOST_BUTTONS },
-    check = are_grouped, each = variants("type", chosen),
+    check = are_grouped, each = variants("type", names and only(names, button_types) or button_types),
   } }
 end
 
