@@ -3,6 +3,7 @@ local gateways = {
   on_premise = require "waba.hosting.on_premise",
   cloud = require "waba.hosting.cloud",
 }
+local filler = require "spec.support.filler"
 local messages = require "spec.support.messages"
 local rules = require "spec.support.rules"
 local schema = require "waba.schema"
@@ -10,6 +11,7 @@ local schema_assertions = require "spec.support.schema_assertions"
 local waba = require "waba.message"
 
 local refusal, passes = schema_assertions.on "on_premise"
+local text, ascii, many = filler.text, filler.ascii, filler.list
 
 -- Returns whether a message has the field at a path. The last field of the path may be missing.
 local function leads_somewhere(message, path)
@@ -225,15 +227,8 @@ describe("the check of a message", function()
   end)
 
   it("has the limits of the platform's reference", function()
-    local function text(length) return ("\195\164"):rep(length) end
-    local function ascii(length) return ("a"):rep(length) end
     local one_row = { { rows = { { id = "1", title = "1" } } } }
     local one_button = { { id = "1", title = "1" } }
-    local function many(count, make)
-      local list = {}
-      for i = 1, count do list[i] = make(i) end
-      return list
-    end
     local function template(content)
       content.name, content.language = content.name or "x", content.language or "de"
       return waba.template(content)

@@ -692,34 +692,24 @@ describe("a transfer over HTTP/1.1", function()
     assert.equal("HTTP/1.1", assert(post("/plain", "x")).protocol)
   end)
 
-  it("fails when the response is not HTTP", function()
-    gateway:respond("/garbage", { raw = "\1\2\3 what is this\r\n\r\n" })
-    local _, failure = post("/garbage", "x")
-    assert.equal("protocol", failure.kind)
-    assert.equal("maybe", failure.sent)
-  end)
-
-  it("fails when the response is empty", function()
-    gateway:respond("/nothing", { drop = "request" })
-    local _, failure = post("/nothing", "x")
-    assert.equal("network", failure.kind)
-    assert.equal("maybe", failure.sent)
-    assert.equal(1, gateway:count("/nothing"))
-  end)
-
-  it("reports a large body as not sent if the connection is reset before it", function()
-    gateway:respond("/early", { reset = "head" })
-    local _, failure = post("/early", ("x"):rep(20000000))
-    assert.equal("network", failure.kind)
-    assert.equal("no", failure.sent)
-  end)
-
-  it("reports a small body as uncertain", function()
-    gateway:respond("/early", { reset = "head" })
-    local _, failure = post("/early", "x")
-    assert.equal("network", failure.kind)
-    assert.equal("maybe", failure.sent)
-  end)
+  for title, case in pairs {
+    ["fails when the response is not HTTP"] =
+      { path = "/garbage", response = { raw = "\1\2\3 what is this\r\n\r\n" }, kind = "protocol", sent = "maybe" },
+    ["fails when the response is empty, and is not sent again"] =
+      { path = "/nothing", response = { drop = "request" }, kind = "network", sent = "maybe", count = 1 },
+    ["reports a large body as not sent if the connection is reset before it"] =
+      { path = "/early", response = { reset = "head" }, body = ("x"):rep(20000000), kind = "network", sent = "no" },
+    ["reports a small body as uncertain"] =
+      { path = "/early", response = { reset = "head" }, kind = "network", sent = "maybe" },
+  } do
+    it(title, function()
+      gateway:respond(case.path, case.response)
+      local _, failure = post(case.path, case.body or "x")
+      assert.equal(case.kind, failure.kind)
+      assert.equal(case.sent, failure.sent)
+      if case.count then assert.equal(case.count, gateway:count(case.path)) end
+    end)
+  end
 
   it("opens a new connection if the idle one was closed", function()
     gateway:respond("/bye", { bye = true })

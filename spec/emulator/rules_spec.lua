@@ -1,15 +1,10 @@
 -- Each rule of the emulator for messages, in a request over HTTP: values at the limit are accepted, others are refused
 -- with a certain code and text.
 
+local filler = require "spec.support.filler"
 local support = require "spec.support.emulator"
 
-local function text_of(length) return ("ü"):rep(length) end
-
-local function copies(count, make)
-  local list = {}
-  for i = 1, count do list[i] = make(i) end
-  return list
-end
+local text_of, copies = filler.text, filler.list
 
 local function button(i)
   return { type = "reply", reply = { id = "b" .. i, title = "Button " .. i } }

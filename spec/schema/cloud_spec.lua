@@ -1,12 +1,14 @@
 -- Messages that the check accepts and refuses for Cloud hosting, with the error texts. spec/schema_spec.lua tests each
 -- rule at its limit.
 
+local filler = require "spec.support.filler"
 local messages = require "spec.support.messages"
 local schema = require "waba.schema"
 local schema_assertions = require "spec.support.schema_assertions"
 local waba = require "waba.message"
 
 local refusal, passes = schema_assertions.on "cloud"
+local text, ascii, many = filler.text, filler.ascii, filler.list
 
 local function template(content)
   content.name, content.language = content.name or "x", content.language or "de"
@@ -120,13 +122,6 @@ describe("the check of a message for Cloud hosting", function()
   end)
 
   it("has the limits of the platform's reference", function()
-    local function text(length) return ("\195\164"):rep(length) end
-    local function ascii(length) return ("a"):rep(length) end
-    local function many(count, make)
-      local list = {}
-      for i = 1, count do list[i] = make(i) end
-      return list
-    end
     local row = { { rows = { { id = "1", title = "1" } } } }
     local limits = {
       { 4096, function(n) return waba.text(text(n)) end },
