@@ -186,6 +186,21 @@ describe("a status", function()
     assert.equal("read", outbox:get(id).state)
   end)
 
+  it("makes its uncertain entry due, also if the store fails after it has recorded the status", function()
+    local outbox, id = new()
+    local store, lease = outbox.store, outbox.store:take(1, 60)[1]
+    local record = outbox:record("state:" .. id, { id = id, state = "uncertain", to = TO, times = {} })
+    assert(store:settle { { lease = lease, later = 600, body = lease.body, records = { record } } })
+    function store.hasten()
+      store.hasten = nil
+      return nil, "the store failed"
+    end
+    assert.same({ nil, "the store failed" }, { outbox:apply(status(id, "sent")) })
+    assert.equal(0, #store:take(1, 60))
+    assert.is_true(outbox:apply(status(id, "sent")))
+    assert.equal(1, #store:take(1, 60))
+  end)
+
   it("may arrive before the result of its message", function()
     local outbox, id = new()
     assert(outbox:apply(status(id, "delivered")))

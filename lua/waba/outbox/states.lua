@@ -159,18 +159,19 @@ function Outbox:apply(event)
   local state, status, row, failure = look_up(self, id)
   if failure then return nil, failure end
   if not state and not row then return true end
-  if status and status.rank >= rank then return true end
-  local is_first = status == nil
-  status = status or { times = {} }
-  status.rank, status.message_id = rank, status.message_id or entries.plain(event.id)
-  status.times[STATES[rank]] = event.timestamp or os.time()
-  if event.status == "failed" then
-    status.error = entries.plain_error(event.errors and event.errors[1])
-      or { kind = "api", message = "the platform could not deliver the message, and named no reason" }
+  if not status or status.rank < rank then
+    status = status or { times = {} }
+    status.rank, status.message_id = rank, status.message_id or entries.plain(event.id)
+    status.times[STATES[rank]] = event.timestamp or os.time()
+    if event.status == "failed" then
+      status.error = entries.plain_error(event.errors and event.errors[1])
+        or { kind = "api", message = "the platform could not deliver the message, and named no reason" }
+    end
+    local held, refusal = self.store:settle({}, { self:record("status:" .. id, status, true) })
+    if not held then return nil, refusal end
   end
-  local held, refusal = self.store:settle({}, { self:record("status:" .. id, status, true) })
-  if not held then return nil, refusal end
-  if is_first and (not state or state.state == "uncertain") then return self.store:hasten(id) end
+  -- a known status too, because the store may have failed after it had recorded the status
+  if not state or state.state == "uncertain" then return self.store:hasten(id) end
   return true
 end
 
