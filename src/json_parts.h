@@ -96,8 +96,8 @@ bool json_read(lua_State *L, const char *text, size_t length, bool guard);
 
 /* Encoding: json_write.c and json_value.c ------------------------------------------------------ */
 
-/* Writes the value at the top of the stack: [.. value] -> [.. value json] and true, or [.. value message path] and false
- * for the first part that can't be written. Reads tables raw. */
+/* Writes the value at the top of the stack: [.. value] -> [.. value json] and true, or [.. value message path] and
+ * false for the first part that can't be written. Reads tables raw. */
 bool json_write(lua_State *L);
 
 /* The address of this constant is the light userdata `core.empty_array`. */

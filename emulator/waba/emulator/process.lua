@@ -11,8 +11,8 @@ local clock = require "waba.emulator.clock"
 local control = require "waba.emulator.control"
 local emulator_options = require "waba.emulator.options"
 local files = require "waba.emulator.files"
-local gateways = require "waba.emulator.gateway"
 local journal = require "waba.emulator.journal"
+local ports = require "waba.emulator.port"
 local printable = require "waba.printable"
 local random = require "waba.emulator.random"
 local server = require "waba.emulator.server"
@@ -37,53 +37,6 @@ Process.__name = "waba.emulator.Process"
 
 -- Business numbers --------------------------------------------------------------------------------
 
--- Each business number has a gateway for each hosting, with its own key, webhook URL, contacts, templates, media,
--- profile and limits. The gateways of a hosting share a port.
----@class waba.emulator.Port : waba.emulator.Gateway
----@field gateways waba.emulator.GatewayBase[]  the first gateway also gets requests without a known key
----@field by_key table<string, waba.emulator.GatewayBase>
-local Port = {}
-Port.__index = Port
-Port.__name = "waba.emulator.Port"
-
--- Returns an error message if a business number can't be added.
-local function option_error(port, options)
-  local other = port.by_key[options.api_key]
-  if other then
-    return ("the API key of the number %s is also that of the number %s: a key belongs to one number"):format(
-      options.number, other.options.number)
-  end
-  for _, gateway in ipairs(port.gateways) do
-    if gateway.options.number == options.number then
-      return ("the emulator already has the number %s: expected another number"):format(options.number)
-    elseif options.phone_number_id and gateway.options.phone_number_id == options.phone_number_id then
-      return ("the phone_number_id of the number %s is also that of the number %s: expected another id"):format(
-        options.number, gateway.options.number)
-    end
-  end
-end
-
--- Returns the gateway for a request. The API key selects the gateway. A profile picture is requested without a key, so
--- the name of the picture selects the gateway.
-local function gateway_of(self, request)
-  local found = self.by_key[request.headers[gateways.KEY_HEADER] or ""]
-  if found then return found end
-  for _, gateway in ipairs(self.gateways) do
-    local picture = gateway.profile.picture
-    if picture and picture.name == request.segments[2] then return gateway end
-  end
-  return self.gateways[1]
-end
-
-function Port:expects(request) return gateway_of(self, request):expects(request) end
-
-function Port:handle(request)
-  request.gateway = gateway_of(self, request)
-  return request.gateway:handle(request)
-end
-
-function Port:finished(request, response, written) request.gateway:finished(request, response, written) end
-
 local function new_gateway(self, kind, options)
   local hosting = require("waba.emulator." .. kind)
   local queue = webhooks.new(options, self, hosting.webhook_shape(options))
@@ -107,7 +60,7 @@ function Process:add_number(options)
   local own = { on_premise = options, cloud = options.cloud }
   for _, kind in ipairs(KINDS) do
     own[kind].api_key = own[kind].api_key or random.letters(32)
-    local message = option_error(self.ports[kind], own[kind])
+    local message = self.ports[kind]:option_error(own[kind])
     if message then return nil, message end
   end
   options.cloud.phone_number_id = options.cloud.phone_number_id or random.digits(11)
@@ -163,7 +116,7 @@ end
 -- Listens for the gateways of a hosting. Returns an error message or nil.
 local function serve_hosting(self, kind, port, leaf)
   local message
-  self.ports[kind] = setmetatable({ gateways = {}, by_key = {} }, Port)
+  self.ports[kind] = ports.new()
   self.ports[kind].url, message = listen(self, self.options.host, port, self.ports[kind], leaf)
   return message
 end
