@@ -43,8 +43,7 @@ end
 
 --- Returns a text as the journal writes it: percent-encodes control characters, spaces and "%".
 function keys.escape(text)
-  -- these searches are faster than the search for a set of characters
-  if not find(text, "%c") and not find(text, " ", 1, true) and not find(text, "%", 1, true) then return text end
+  if find(text, "^[!-$&-~]*$") then return text end -- faster than the search for a character that must be encoded
   return encoding.percent(text, "[%c %%]")
 end
 

@@ -63,7 +63,8 @@ end
 function messages.encode(to, message, defaults, options, form)
   if form then return nil, errors.invalid("to", CLOUD_RECIPIENTS[form]) end
   if options then
-    for _, name in ipairs(CLOUD_OPTIONS) do
+    for i = 1, #CLOUD_OPTIONS do
+      local name = CLOUD_OPTIONS[i]
       if options[name] ~= nil then
         return nil, errors.invalid(name, ("the option %s exists on Cloud hosting only: leave it out"):format(name))
       end
