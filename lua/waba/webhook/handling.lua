@@ -44,19 +44,19 @@ function handling.new(inbox, on, settings)
   -- Sets the field `get` of each entry to a function. The function returns the records that were read. The records of
   -- an event that `take` has read need no call of the store.
   local function read_ahead(entries)
-    local names, known = {}, {}
+    local wanted, known = {}, {}
     for _, entry in ipairs(entries) do
-      local event, before = entry.event, #names
+      local event, names = entry.event, {}
       if has_handlers(event) then session.add_names(event, settings, names) end
-      local taken = inbox:known(event)
-      for index = taken and #names or 0, before + 1, -1 do
-        local name = names[index]
-        if taken[name] ~= nil then known[name] = table.remove(names, index) and taken[name] end
+      local taken = inbox:known(event) or {}
+      for _, name in ipairs(names) do
+        known[name] = taken[name]
+        if taken[name] == nil then wanted[#wanted + 1] = name end
       end
     end
-    local found = #names > 1 and inbox.store:get_all(names)
+    local found = #wanted > 1 and inbox.store:get_all(wanted)
     if not found and next(known) == nil then return end
-    for _, name in ipairs(found and names or {}) do known[name] = found[name] or false end
+    for index = 1, found and #wanted or 0 do known[wanted[index]] = found[wanted[index]] or false end
     local function get(name)
       local value = known[name]
       if value == nil then return settings.get(name) end
