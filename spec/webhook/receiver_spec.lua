@@ -276,7 +276,7 @@ describe("a receiver", function()
 
   it("accepts a handler for each type of message", function()
     local on = {}
-    for name in pairs(require "waba.hosting.inbound".types) do on[name] = function() end end
+    for name in pairs(require "waba.hosting.event_fields".types) do on[name] = function() end end
     waba.receiver { open = true, on = on }
   end)
 end)

@@ -1,5 +1,5 @@
 ---@meta
--- The fields of events, which inbound.lua creates from the webhooks of both hostings. No program executes this file.
+-- Describes the fields of events, which event_fields.lua creates from webhooks. No program executes this file.
 
 --- An event of the platform: a message, a status, an error, or an account change. Messages to which a program must not
 --- reply have the kind "echo" or "standby", and the same fields as messages. The business itself wrote an echo, for

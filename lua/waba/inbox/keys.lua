@@ -2,7 +2,7 @@
 
 local canonical = require "waba.canonical"
 local core = require "waba.core"
-local inbound = require "waba.hosting.inbound"
+local event_fields = require "waba.hosting.event_fields"
 
 local keys = {}
 
@@ -86,7 +86,7 @@ local function names_of(event)
   add_name(event, names, not is_echo and event.from_user_id or event.to_user_id or event.recipient_user_id
     or contact.user_id)
   if system then add_name(event, names, system.user_id) end
-  add_name(event, names, inbound.new_address(event))
+  add_name(event, names, event_fields.new_address(event))
   return names
 end
 

@@ -8,7 +8,7 @@
 --   <user id>:id  the phone number, or "" if the phone number is unknown. After a change of the user id, the record has
 --                 ">" and the new user id
 
-local inbound = require "waba.hosting.inbound"
+local event_fields = require "waba.hosting.event_fields"
 local keys = require "waba.inbox.keys"
 local recipient = require "waba.recipient"
 local window = require "waba.inbox.window"
@@ -145,7 +145,7 @@ end
 ---@return waba.StoreRecord[]|nil records  the records to write after the event was handled
 function identity.resolve(event, get, is_in_order)
   local phone, user_id, parent = identity.ids_of(event)
-  local is_change = inbound.new_address(event) ~= nil
+  local is_change = event_fields.new_address(event) ~= nil
   if not phone and not user_id and not is_change then return nil end
   if not get then return new_customer(event, phone, user_id, parent) end
   is_change = is_change and is_in_order

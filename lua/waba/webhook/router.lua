@@ -1,7 +1,7 @@
 -- Finds and runs the handlers of an event.
 
 local protect = require("waba.coroutines").protect
-local inbound = require "waba.hosting.inbound"
+local event_fields = require "waba.hosting.event_fields"
 local option = require "waba.option"
 
 local router = {}
@@ -108,7 +108,7 @@ local function specific_handler(on, event)
   if type(rawget(event, "reply")) == "table" then return on.reply or on.interactive end
   local is_voice = event.type == "voice" or event.type == "audio" and event.media and event.media.voice == true
   if is_voice then return on.voice or on.audio end
-  if inbound.types[event.type] then return on[event.type] end
+  if event_fields.types[event.type] then return on[event.type] end
   return on.unknown
 end
 

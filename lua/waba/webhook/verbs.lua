@@ -3,7 +3,7 @@
 
 local digest = require "waba.resource.media.digest"
 local errors = require "waba.errors"
-local inbound = require "waba.hosting.inbound"
+local event_fields = require "waba.hosting.event_fields"
 local of_number = require "waba.client.of_number"
 
 local verbs = {}
@@ -25,7 +25,7 @@ local REPLY = {
     check_event(event, "reply")
     if not event.client then return nil, no_client(event) end
     local group = event.hosting == "cloud" and event.group_id
-    local to = group and { group_id = group } or inbound.new_address(event) or inbound.customer(event)
+    local to = group and { group_id = group } or event_fields.new_address(event) or event_fields.customer(event)
     if not to then
       return nil, errors.invalid("to", "the event has no customer: expected an event with a sender or a recipient")
     end

@@ -1,7 +1,7 @@
 -- Reads handovers, preferences and changed user ids of customers in webhooks of Cloud hosting (cloud.md, sections 4.9,
 -- 11.1 and 11.2).
 
-local inbound = require "waba.hosting.inbound"
+local event_fields = require "waba.hosting.event_fields"
 local values = require "waba.hosting.values"
 
 local items, object, text, wa_id = values.items, values.object, values.text, values.wa_id
@@ -12,7 +12,7 @@ local customer_changes = {}
 local function new_event(kind, raw, place, phone, user_id, contact)
   return {
     kind = kind, hosting = "cloud", raw = raw, from = phone, from_user_id = user_id,
-    contact = inbound.contact(contact, phone, user_id),
+    contact = event_fields.contact(contact, phone, user_id),
     number = place.number, phone_number_id = place.phone_number_id, waba_id = place.waba_id,
     timestamp = values.timestamp(raw.timestamp),
   }

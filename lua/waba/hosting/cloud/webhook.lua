@@ -5,18 +5,18 @@
 
 local copy = require("waba.message.parts").copy
 local core = require "waba.core"
-local inbound = require "waba.hosting.inbound"
+local event_fields = require "waba.hosting.event_fields"
 local values = require "waba.hosting.values"
 
 local webhook = {}
 
-local reader = inbound.reader("cloud", function(row)
+local reader = event_fields.reader("cloud", function(row)
   return require("waba.hosting.cloud.errors").from_row(row)
 end)
 
 local null, type = core.null, type
 local items, text, wa_id = values.items, values.text, values.wa_id
-local unknown_names = inbound.unknown_names
+local unknown_names = event_fields.unknown_names
 
 local OBJECT = "whatsapp_business_account"
 local BODY = { object = true, entry = true }
@@ -99,7 +99,7 @@ local function read_messages(events, list, contacts, by_id, place, used, kind)
         end
         local found = find_contact(contacts, by_id, phone, user_id)
         if found then used[found] = true end
-        contact = inbound.contact(found, phone, user_id)
+        contact = event_fields.contact(found, phone, user_id)
       end
       local event = reader.message(raw, from, contact, place)
       if is_echo then
@@ -124,7 +124,7 @@ local function read_statuses(events, value, contacts, by_id, place, used)
         local found = (phone or user_id) and find_contact(contacts, by_id, phone, user_id)
         if found then
           used[found] = true
-          event.contact = inbound.contact(found, phone, user_id)
+          event.contact = event_fields.contact(found, phone, user_id)
         end
       end
       events[#events + 1] = event

@@ -3,14 +3,14 @@
 
 local core = require "waba.core"
 local errors = require "waba.hosting.on_premise.errors"
-local inbound = require "waba.hosting.inbound"
+local event_fields = require "waba.hosting.event_fields"
 local values = require "waba.hosting.values"
 
 local webhook = {}
 
-local reader = inbound.reader("on_premise", errors.from_row)
+local reader = event_fields.reader("on_premise", errors.from_row)
 local null, type = core.null, type
-local append, contact_of, message = reader.append, inbound.contact, reader.message
+local append, contact_of, message = reader.append, event_fields.contact, reader.message
 local items, wa_id = values.items, values.wa_id
 local KNOWN = { messages = true, statuses = true, errors = true, contacts = true }
 
@@ -93,7 +93,7 @@ function webhook.read(body)
   if body.statuses ~= nil then append(events, "status", body.statuses) end
   if body.errors ~= nil then append(events, "error", body.errors) end
   if used ~= true then read_contacts(events, contacts, used) end
-  local names = inbound.unknown_names(body, KNOWN)
+  local names = event_fields.unknown_names(body, KNOWN)
   if names then reader.unknown_lists(events, 0, body, names) end
   return events
 end

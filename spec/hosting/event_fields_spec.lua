@@ -1,7 +1,7 @@
--- lua/waba/hosting/inbound.lua, which both hostings use to read webhooks: the customer of an event, and the recipient
--- for a reply.
+-- lua/waba/hosting/event_fields.lua, which both hostings use to read webhooks: the customer of an event, and the
+-- recipient for a reply.
 
-local inbound = require "waba.hosting.inbound"
+local event_fields = require "waba.hosting.event_fields"
 
 describe("an event", function()
   it("has as key the customer's number if it is known, otherwise the user id", function()
@@ -14,13 +14,13 @@ describe("an event", function()
       { "U3", { contact = { user_id = "U3" } } },
       { nil, { contact = "odd" } }, { nil, {} },
     } do
-      assert.equal(case[1], inbound.customer(case[2]))
+      assert.equal(case[1], event_fields.customer(case[2]))
     end
   end)
 
   it("has the new number or user id of a customer who has changed it", function()
     local function address(system, kind, message_type)
-      return inbound.new_address { kind = kind or "message", type = message_type or "system", system = system }
+      return event_fields.new_address { kind = kind or "message", type = message_type or "system", system = system }
     end
     assert.equal("49", address { type = "user_changed_number", new_wa_id = "49", new_user_id = "U" })
     assert.is_nil(address { type = "user_changed_number", new_user_id = "U" })
@@ -44,9 +44,9 @@ describe("an event", function()
       { { profile = "odd", parent_user_id = 8, identity_key_hash = 9 },
         { wa_id = "49", user_id = "U", parent_user_id = "8", identity_key_hash = "9" } },
     } do
-      assert.same(row[2], inbound.contact(row[1], "49", "U"), index)
+      assert.same(row[2], event_fields.contact(row[1], "49", "U"), index)
     end
-    assert.same({ name = "Eva" }, inbound.contact { profile = { name = "Eva" } })
+    assert.same({ name = "Eva" }, event_fields.contact { profile = { name = "Eva" } })
   end)
 
   it("has texts as ids, no list for null, and a contact for every message", function()

@@ -11,7 +11,7 @@ local null, type = core.null, type
 local text, wa_id, flag, timestamp = values.text, values.wa_id, values.flag, values.timestamp
 local items, shaped, with_ids = values.items, values.shaped, values.with_ids
 
-local inbound = {}
+local event_fields = {}
 
 local NOTHING = {}
 
@@ -78,12 +78,12 @@ local function read_recipient(event, raw)
   if event.recipient_type == "group" then event.group_id = event.recipient end
 end
 
-inbound.types = content -- its keys are the known message types
+event_fields.types = content -- its keys are the known message types
 
 --- Creates the reader of a hosting. `error_from_row(row)` creates an error object from an error in a webhook. The
 --- argument `place` of the reader's functions has the fields `number`, `phone_number_id` and `waba_id` of an event. On
 --- On-Premise hosting, `place` is nil.
-function inbound.reader(hosting, error_from_row)
+function event_fields.reader(hosting, error_from_row)
   local reader = {}
 
   local function new_event(kind, raw, place)
@@ -186,7 +186,7 @@ function inbound.reader(hosting, error_from_row)
 end
 
 --- Returns the names in an object that are not in `known`; nil if all names are known.
-function inbound.unknown_names(body, known)
+function event_fields.unknown_names(body, known)
   local names
   for name in next, body do
     if not known[name] then
@@ -199,7 +199,7 @@ end
 
 --- Reads an entry of `contacts`. `phone` and `user_id` replace missing ids of the entry.
 ---@return waba.EventContact
-function inbound.contact(raw, phone, user_id)
+function event_fields.contact(raw, phone, user_id)
   if type(raw) ~= "table" then return { wa_id = phone, user_id = user_id } end
   local profile = type(raw.profile) == "table" and raw.profile or NOTHING
   local name, id = profile.name, raw.wa_id
@@ -215,7 +215,7 @@ function inbound.contact(raw, phone, user_id)
 end
 
 --- Returns the phone number of an event's customer, or the business-scoped user id if the number is unknown.
-function inbound.customer(event)
+function event_fields.customer(event)
   local contact = type(event.contact) == "table" and event.contact or {}
   local sender = event.kind ~= "echo" and event.from or nil
   return sender or event.to or event.recipient or contact.wa_id
@@ -223,7 +223,7 @@ function inbound.customer(event)
 end
 
 --- Returns the new phone number or user id in an event about a customer who has changed it; nil for other events.
-function inbound.new_address(event)
+function event_fields.new_address(event)
   local is_system = event.kind == "message" and event.type == "system"
   local system = (is_system or event.kind == "account" and event.field == "user_id_update") and event.system
   if type(system) ~= "table" then return nil end
@@ -232,4 +232,4 @@ function inbound.new_address(event)
   return system.new_wa_id or system.new_user_id or system.user_id
 end
 
-return inbound
+return event_fields
