@@ -29,6 +29,7 @@ function transport.new(options)
     loop = options.loop and runtime.loop(options.loop),
     prepared = setmetatable({}, { __mode = "v" }), -- the prepared heads of the engine, by the text of the request head
     spares = {}, spare_waiters = {}, spare_count = 0, -- finished transfers and their waiters
+    closed = false,
   }, Curl)
 end
 

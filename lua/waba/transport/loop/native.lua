@@ -69,13 +69,10 @@ function native.wait(task, engine, seconds)
   yield()
 end
 
--- Stores the results of a coroutine that ends.
-local function keep(task, ...) task.results, task.result_count = { ... }, select("#", ...) end
-
 local function spawn(scheduler, fn, ...)
   local count, arguments = select("#", ...), { ... }
   local task = { group = scheduler, parked = true }
-  task.thread = coroutine.create(function() keep(task, fn(unpack(arguments, 1, count))) end)
+  task.thread = coroutine.create(function() return fn(unpack(arguments, 1, count)) end)
   tasks[task.thread] = task
   scheduler.tasks[task] = true
   scheduler.live = scheduler.live + 1
@@ -101,10 +98,23 @@ function native.spawn(fn, ...)
   spawn(task.group, fn, ...)
 end
 
--- Raises the error of a coroutine with a traceback.
-local function raise(task, raised)
-  if type(raised) == "string" then raised = debug.traceback(task.thread, raised) end
-  error(raised, 0)
+-- Called after a coroutine was resumed. Stores the results of a coroutine that has ended, or raises its error with a
+-- traceback. A parked coroutine certainly waits, so its status is not checked.
+local function settle(scheduler, task, ok, ...)
+  if not ok then
+    local raised = ...
+    if type(raised) == "string" then raised = debug.traceback(task.thread, raised) end
+    error(raised, 0)
+  end
+  if task.parked then return end
+  if status(task.thread) == "dead" then
+    scheduler.live = scheduler.live - 1
+    task.results, task.result_count = { ... }, select("#", ...)
+    reap(task)
+  else
+    -- the program has called `coroutine.yield`: all other coroutines run before this coroutine is resumed
+    scheduler.ready[#scheduler.ready + 1] = task
+  end
 end
 
 -- Resumes the ready tasks. The next call resumes the tasks that become ready during this call.
@@ -114,17 +124,10 @@ local function run_ready(scheduler)
   for i = 1, #ready do
     local task = ready[i]
     ready[i] = nil
-    local is_closed = status(task.thread) == "dead" -- the program has closed the coroutine by `coroutine.close`
-    if not is_closed then
-      local ok, raised = resume(task.thread)
-      if not ok then raise(task, raised) end
-    end
-    if is_closed or task.results then
-      scheduler.live = scheduler.live - 1
-      reap(task)
-    elseif not task.parked then
-      -- the program has called `coroutine.yield`: all other coroutines run before this coroutine is resumed
-      scheduler.ready[#scheduler.ready + 1] = task
+    if status(task.thread) == "dead" then
+      settle(scheduler, task, true) -- the program has closed the coroutine by `coroutine.close`
+    else
+      settle(scheduler, task, resume(task.thread))
     end
   end
 end
@@ -208,7 +211,7 @@ function native.run(fn, ...)
   local ok, raised = pcall(drive, scheduler)
   for task in pairs(scheduler.tasks) do reap(task) end -- tasks are left only after an error
   if not ok then error(raised, 0) end
-  return unpack(first.results or {}, 1, first.result_count)
+  return unpack(first.results, 1, first.result_count)
 end
 
 return native
