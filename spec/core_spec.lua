@@ -235,7 +235,7 @@ describe("redis_commands", function()
     assert.equal("*1\r\n$4\r\nPING\r\n*2\r\n$3\r\nGET\r\n$0\r\n\r\n", core.redis_commands { { "PING" }, { "GET", "" } })
     for _, length in ipairs { 1, 9, 10, 99, 100, 12345 } do
       local word = ("\0\r\n"):rep(length):sub(1, length)
-      assert.equal(("*1\r\n$%d\r\n%s\r\n"):format(length, word), core.redis_commands { { word } })
+      assert.equal("*1\r\n$" .. length .. "\r\n" .. word .. "\r\n", core.redis_commands { { word } })
       local words, expected = {}, { "*" .. length }
       for i = 1, length do words[i], expected[i + 1] = "x", "$1\r\nx" end
       assert.equal(table.concat(expected, "\r\n") .. "\r\n", core.redis_commands { words })

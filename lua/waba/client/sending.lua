@@ -53,6 +53,7 @@ sending.OPTIONS = option.with(sending.MESSAGE_OPTIONS, {
 local Checked = { __name = "waba.CheckedOptions" }
 
 --- Checks the options of `client:send`. An error has the position of the code that called a method of the client.
+---@param options waba.SendOptions|nil
 ---@param what? string  the name of the options in an error text; default: "client:send"
 function sending.check(options, what)
   if getmetatable(options) == Checked then return end

@@ -15,7 +15,7 @@ local LONGEST = 2 ^ 31 - 1 -- the longest timeout of a socket in milliseconds
 --- One request and its response.
 ---@class waba.Exchange
 ---@field to_send? integer  bytes of the request's body, if known
----@field file? file*  the open file of the request's body
+---@field file? userdata  the open file of the request's body
 ---@field started number  the time of `core.clock` at which the request was started
 ---@field deadline number  the time of `core.clock` at which the exchange must have ended
 ---@field armed number  the time of `core.clock` at which the timeout of the socket was last set
