@@ -2,6 +2,9 @@
 --
 --   lua5.4 bench/nginx.lua            luajit bench/nginx.lua    (after: eval "$(make -s env)")
 --   lua5.4 bench/nginx.lua --quick    fewer and shorter rounds
+--   lua5.4 bench/nginx.lua --instructions
+--                                     the instructions per message instead, which do not depend on the speed of the
+--                                     machine; the worker runs under valgrind
 --
 -- 1. The response time of another location of the same worker, while 200 messages are sent to a gateway that responds
 --    after 500 ms. The messages use new connections, then kept connections.
@@ -21,6 +24,9 @@ local MODES = {
   quick = { rounds = 5, messages = 1500, bursts = 3 },
 }
 local WAITING = 200
+
+-- `%s` stands for the folder of the worker.
+local VALGRIND = 'PATH="$PATH:/usr/sbin" valgrind -q --tool=callgrind --callgrind-out-file=%s/counts nginx'
 
 -- The gateway, which runs in an nginx of its own.
 local GATEWAY = [[
@@ -106,7 +112,7 @@ local CONTENT = [[
   ngx.say(table.concat({ sender.run(sender[path:sub(2)], tonumber(args.count), tonumber(args.at_once)) }, " "))
 ]]
 
-local function start(name, content, http, files)
+local function start(name, content, http, files, program)
   local place, port, plain = process.folder(), process.free_port(), process.free_port()
   nginx.certify(place)
   for file, text in pairs(files or {}) do place:file(file, text) end
@@ -115,9 +121,11 @@ local function start(name, content, http, files)
     http = "keepalive_requests 1000000000; keepalive_timeout 1h; keepalive_time 24h;\n" .. (http or ""),
   }
   configuration = configuration:gsub("worker_connections 512", "worker_connections 4096")
-  local program = nginx.start(place, configuration, port)
-  return { name = name, port = port, plain = plain, place = place, stop = function()
-    program:stop()
+  if program then configuration = configuration:gsub("worker_processes 1;", "%0 master_process off;") end
+  place:file("nginx.conf", configuration)
+  local running = nginx.start_file(place, "nginx.conf", port, nil, program and program:format(place.path))
+  return { name = name, port = port, plain = plain, place = place, pid = running.pid, stop = function()
+    running:stop()
     place:remove()
   end }
 end
@@ -208,19 +216,58 @@ local function measure_cost(worker, mode)
   end
 end
 
+local WARM_UP, COUNTED = 1500, 2000 -- numbers of messages; LuaJIT compiles the code during the first ones
+
+local function request(worker, target)
+  local client = connect(worker)
+  ask(client, target)
+  response(client)
+  client:close()
+end
+
+-- Returns the number of instructions of the worker while it handles a request. callgrind writes the number into the
+-- file `counts.<n>` with the highest n.
+local function instructions_of(worker, target)
+  process.run(("callgrind_control -z %d 2>/dev/null"):format(worker.pid))
+  request(worker, target)
+  process.run(("callgrind_control --dump %d 2>/dev/null"):format(worker.pid))
+  local newest = process.run(("ls -v %s/counts.* | tail -n 1"):format(worker.place.path))
+  return tonumber(process.run("sed -n 's/^totals: //p' " .. newest))
+end
+
+local function measure_instructions(worker)
+  print "Thousands of instructions per message in the worker, without those of the kernel"
+  for _, at_once in ipairs { 1, 64 } do
+    local counts = {}
+    for _, name in ipairs { "bare", "waba" } do
+      local target = "/" .. name .. "?count=%d&at_once=%d"
+      for opened = 4, at_once, 4 do request(worker, target:format(opened, opened)) end -- opens connections
+      request(worker, target:format(WARM_UP, at_once))
+      local fixed = instructions_of(worker, target:format(0, at_once))
+      counts[name] = (instructions_of(worker, target:format(COUNTED, at_once)) - fixed) / COUNTED / 1000
+    end
+    print(("   %2d in flight: waba %.1f, bare %.1f, ratio %.2f"):format(at_once, counts.waba, counts.bare,
+      counts.waba / counts.bare))
+  end
+end
+
 local function main()
-  local mode = MODES.full
+  local mode, program = MODES.full, nil
   for _, argument in ipairs(arg) do
-    if argument ~= "--quick" then
-      io.stderr:write("usage: bench/nginx.lua [--quick]\n")
+    if argument == "--quick" then
+      mode = MODES.quick
+    elseif argument == "--instructions" then
+      program = VALGRIND
+    else
+      io.stderr:write("usage: bench/nginx.lua [--quick|--instructions]\n")
       os.exit(2)
     end
-    mode = MODES.quick
   end
   local gateway = start("gateway", ("local ANSWER = '%s'\n"):format(ANSWER) .. GATEWAY)
   local worker = start("worker", CONTENT, ("lua_ssl_trusted_certificate %s; lua_socket_pool_size 256;"):format(
-    gateway.place:file "ca.pem"), { ["sender.lua"] = SENDER:format(gateway.port) })
+    gateway.place:file "ca.pem"), { ["sender.lua"] = SENDER:format(gateway.port) }, program)
   local fine, fault = xpcall(function()
+    if program then return measure_instructions(worker) end
     measure_waiting(worker, mode)
     measure_cost(worker, mode)
   end, debug.traceback)

@@ -37,6 +37,7 @@ end
 ---@param environment? string
 ---@param program? string  a shell command, by default Debian's nginx
 function nginx.start_file(folder, name, port, environment, program)
+  local seconds = program and 60 or 10 -- a program such as valgrind starts nginx slowly
   local command = ("env %s %s -p %s -c %s -g %s"):format(environment or "TZ=", program or NGINX,
     process.quote(folder.path), name, process.quote "daemon off;")
   program = process.start(command, folder:file "nginx.log")
@@ -48,7 +49,7 @@ function nginx.start_file(folder, name, port, environment, program)
       if not process.listens(each) then return false end
     end
     return true
-  end, "nginx to listen")
+  end, "nginx to listen", seconds)
   if not ok then
     program:stop("KILL")
     error(message .. "\n" .. program:output(), 2)
