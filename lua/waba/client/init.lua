@@ -190,8 +190,8 @@ end
 --- an uncertain result, the option `on_result` gets an error with `maybe_sent`.
 ---@param source fun(): any, waba.Message, string|integer|nil  returns the next recipient, the message and
 ---        optionally a key; nil at the end. The default key is the message's position. With a journal, all keys must
----        differ, and each key needs about 100 bytes of memory. If the source raises an error, `send_all` first sends the
----        messages that the source has returned, and then raises this error. The source and all functions in the
+---        differ, and each key needs about 100 bytes of memory. If the source raises an error, `send_all` first sends
+---        the messages that the source has returned, and then raises this error. The source and all functions in the
 ---        options may wait, except under PUC Lua 5.1
 ---@param options? waba.BulkOptions
 ---@return waba.BulkSummary|nil
