@@ -4,11 +4,11 @@
 --   lua5.4 bench/attack.lua --peers 50  the attack comes from 50 addresses instead of one
 --   lua5.4 bench/attack.lua --quick     shorter rounds
 --
--- The server runs with 1024 descriptors and requires a signature, so it must read bodies. There are three attacks:
--- 2,000 connections that send nothing; 2,000 connections that send one byte per second (1,000 connections send a head,
--- 1,000 connections send a body); 200 connections that send bodies of four megabytes. The attackers replace a closed
--- connection after a second. During the attack a peer with another address sends 20 webhooks a second. Server,
--- attackers and peer run on loopback, in three processes.
+-- The server may open 1024 descriptors and requires a signature, so it must read bodies. There are three attacks: 2,000
+-- connections that send nothing; 2,000 connections that send one byte per second (1,000 connections send a head, 1,000
+-- connections send a body); 200 connections that send bodies of four megabytes. If the server closes a connection, the
+-- attackers open another one a second later. During the attack a peer with another address sends 20 webhooks a second.
+-- Server, attackers and peer run on loopback, in three processes.
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/../?.lua;" .. package.path

@@ -2,7 +2,7 @@
 -- run, and the bytes of an event:
 --
 --   make bench BENCH=bench/backlog.lua                    a million events in SQLite and in Redis
---   lua5.4 bench/backlog.lua sqlite 5000000               others (after: eval "$(make -s env)")
+--   lua5.4 bench/backlog.lua sqlite 5000000               five million events in SQLite (after: eval "$(make -s env)")
 
 local root = arg[0]:match "^(.*)/bench/[^/]*$" or arg[0]:match "^bench/" and "." or ".."
 package.path = root .. "/?.lua;" .. package.path

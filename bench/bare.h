@@ -165,7 +165,7 @@ static inline struct measurement measurement_start(void) {
   return measurement;
 }
 
-/* Prints the only line of output: seconds of CPU (user and system) and of time. */
+/* Prints the only line of output: seconds of CPU (user and system) and of elapsed time. */
 static inline void measurement_print(struct measurement start) {
   double cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - start.cpu;
   double wall = seconds_of(CLOCK_MONOTONIC) - start.wall;

@@ -1,6 +1,7 @@
-/* Appends pages to a file at a fixed rate, and waits for the disk after each page. Prints the milliseconds of each page,
- * measured from the time at which the page was due. bench/webhook.lua compares an inbox in SQLite with this program,
- * because the inbox waits for the disk before each response. Arguments: file, pages, pages per second. */
+/* Appends pages to a file at a fixed rate, and waits until each page is on the disk. For each page, prints the
+ * milliseconds from the time at which the page was due until the page was on the disk. bench/webhook.lua compares an
+ * inbox in SQLite with this program, because the inbox waits for the disk before each response. Arguments: file, pages,
+ * pages per second. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <fcntl.h>

@@ -11,7 +11,7 @@ static void start_message(struct driver *driver, struct message *message) {
   curl_multi_add_handle(driver->multi, message->easy);
 }
 
-/* Returns the number of finished messages. Starts the next message with the handle of a finished one. */
+/* Returns the number of finished messages. Starts the next message with the handle of a finished message. */
 static long collect(struct driver *driver, long *to_start) {
   struct message *message;
   CURLMsg *ended;

@@ -36,8 +36,8 @@ local function layer_of(object)
   return "other"
 end
 
--- Returns the sum of the costs in a callgrind file for each row. The cost of a call is left out, because the file
--- repeats this cost for the called function.
+-- Returns the sum of the costs in a callgrind file for each row. The line after "calls=" is left out: it has the cost
+-- of a called function, which the lines of that function contain too.
 local function read_counts(path)
   local counts, names, layer, is_call = { total = 0 }, {}, "other", false
   for line in io.lines(path) do

@@ -1,4 +1,4 @@
--- Measures the memory that uploads and downloads of 200 MB need, with every function that does not return the bytes.
+-- Measures how much memory an upload or a download of 200 MB needs, for every function that does not return the bytes.
 -- The emulator is the gateway, over TLS; with HTTP/2 an nginx is in front of the emulator.
 --
 --   lua5.4 bench/media.lua              luajit bench/media.lua      (after: eval "$(make -s env)")

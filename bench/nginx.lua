@@ -86,7 +86,7 @@ function sender.bare()
   assert(socket:setkeepalive())
 end
 
--- Sends `count` messages, `at_once` at a time. Returns seconds of CPU and of time.
+-- Sends `count` messages, `at_once` at a time. Returns seconds of CPU and of elapsed time.
 function sender.run(what, count, at_once)
   local left, threads = count, {}
   local cpu, began = os.clock(), require("waba.core").clock()

@@ -22,7 +22,7 @@ local stub = require "stub"
 
 local INTERPRETER = arg[-1]
 local BARE = folder .. "/../build/bench/bare_multi"
--- 60000 messages with 10000 numbers make garbage for more than two cycles of the collector.
+-- 60000 messages with 10000 numbers leave so much garbage that the garbage collector runs more than two cycles.
 local IN_FLIGHT, MESSAGES, TEXT = 64, 60000, "Your order is on its way."
 local NUMBERS = { 1, 100, 1000, 10000 }
 local rounds = arg[1] == "--quick" and 3 or 5
@@ -61,7 +61,7 @@ local made = run_program("make", 10000)
 io.write(("10000 clients: %d bytes of Lua each, %d bytes of RSS each, %.1f us each\n\n"):format(made[1], made[2],
   made[3]))
 
--- The limits of `growth` between two quantities of numbers.
+-- Rows: two quantities of numbers, and the limit of the growth from the first quantity to the second one.
 local LIMITS = { { 1, 1000, 1.1 }, { 100, 10000, 1.05 } }
 
 local function print_protocol(name, waba, bare, idle, last)

@@ -2,7 +2,7 @@
 --
 --   make bench BENCH=bench/outbox.lua   (LUA=luajit …)
 --   lua5.4 bench/outbox.lua --quick     fewer messages and rounds (after: eval "$(make -s env)")
---   lua5.4 bench/outbox.lua --deep      also with up to a million entries that wait for another day
+--   lua5.4 bench/outbox.lua --deep      also with up to a million entries that are due on another day
 --
 -- Each run is a process that sends over TLS to a server on loopback, with 16 messages in flight. The figures are
 -- medians of the rounds; a ratio compares two runs of a round. The last table has the cost of `put` in a worker process
@@ -37,7 +37,7 @@ end
 local server, database, place = assert(stub.start()), redis.start(), process.folder()
 local files = 0
 
--- Runs one program. Returns the four figures of bench/support/outbox_sender.lua.
+-- Runs bench/support/outbox_sender.lua, and returns the four numbers that the program prints.
 local function run(way, depth)
   local where = "-"
   if way == "sqlite" then

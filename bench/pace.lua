@@ -3,8 +3,8 @@
 --   lua5.4 bench/pace.lua            luajit bench/pace.lua    (after: eval "$(make -s env)")
 --   lua5.4 bench/pace.lua --quick    shorter
 --
--- 1. The CPU time of the rate limiter per message, without a gateway: a limiter of the process, and a limiter in Redis
---    or in a dictionary of nginx that grants a batch for each 25 messages.
+-- 1. The CPU time of the rate limiter per message, without a gateway: with a limiter that only this process uses, and
+--    with a limiter in Redis or in a dictionary of nginx that grants tokens for 25 messages at a time.
 -- 2. Four processes with one key: the number of messages that the gateway receives in any ten seconds, and the number
 --    of requests to Redis.
 -- 3. Replies while 10,000 bulk messages wait in four processes: the longest time until a response.
@@ -26,7 +26,8 @@ local RATE, BURST, WINDOW = 80, 80, 10
 
 -- The cost of a message ---------------------------------------------------------------------------
 
--- Returns the microseconds of CPU and of time per message in a worker of nginx, without a store and with a dictionary.
+-- Returns the microseconds of CPU per message in a worker of nginx without a store, and the microseconds of CPU and of
+-- elapsed time per message with a dictionary.
 local CONTENT = [[
   package.path = "%s/?.lua;" .. package.path
   local cost, messages = require "pace_cost", %d
@@ -83,7 +84,8 @@ local function finish(pipes)
   return results
 end
 
--- Returns the largest number of requests in any ten seconds, and the smallest number after the first burst.
+-- Returns the largest number of requests in any ten seconds, and the smallest number in ten seconds that begin two
+-- seconds after the first request or later.
 local function windows(requests)
   local most, least, first = 0, math.huge, 1
   for last, request in ipairs(requests) do

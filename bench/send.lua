@@ -2,7 +2,7 @@
 --
 --   make bench                      LUA=luajit make bench
 --   lua5.4 bench/send.lua --quick   fewer and shorter rounds (after: eval "$(make -s env)"; make bench-programs)
---   lua5.4 bench/send.lua --peers   and clients of other languages (make bench-packages installs them)
+--   lua5.4 bench/send.lua --peers   also other HTTP clients (make bench-packages installs them)
 --   … --only=HTTP/2,64,50           protocol, in flight and latency in milliseconds; an empty part selects all
 --
 -- Every program (bench/support/peers.lua) sends the same message of 300 bytes over TLS to a server on loopback, which

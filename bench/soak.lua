@@ -1,6 +1,6 @@
 -- Sends many messages through an emulator that resets connections, delays responses, refuses messages, sends invalid
 -- responses and is killed five times. Checks that the library and the emulator agree about the result of each message,
--- and that no memory and no descriptor is lost.
+-- and that no memory and no descriptor leaks.
 --
 --   make bench BENCH=bench/soak.lua                   200,000 messages (LUA=luajit …)
 --   lua5.4 bench/soak.lua 2000 --seed=7               fewer messages, other failures (after: eval "$(make -s env)")

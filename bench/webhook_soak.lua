@@ -1,8 +1,9 @@
 -- Receives webhooks in nginx for several minutes at half of the highest possible rate. Prints the response times, the
--- memory of the worker process and its CPU time for each minute. These figures must not grow after the first minute.
+-- memory of the worker process and its CPU time for each minute. The printed values must not grow after the first
+-- minute.
 --
---   make bench BENCH=bench/webhook_soak.lua               20 minutes with an inbox in SQLite
---   lua5.4 bench/webhook_soak.lua redis 5                 another inbox; minutes (after: eval "$(make -s env)")
+--   make bench BENCH=bench/webhook_soak.lua             20 minutes with an inbox in SQLite
+--   lua5.4 bench/webhook_soak.lua redis 5               5 minutes with an inbox in Redis (after: eval "$(make -s env)")
 
 local folder = arg[0]:match "^(.*)/[^/]*$" or "."
 package.path = folder .. "/support/?.lua;" .. folder .. "/../?.lua;" .. package.path

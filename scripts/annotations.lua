@@ -1,9 +1,10 @@
 -- Reads the LuaCATS annotations of the sources: classes with their fields, aliases, functions with parameters and
 -- results. Scripts generate the reference from these annotations, and specs compare the annotations with the library.
 --
--- A table of options also declares a class. The line above the table is `---@options waba.WorkOptions`, followed by `:
--- <parent>` if `options.with` makes the table. Each row is a field of the class. The comment after the row and the
--- comments below the row are the text of the field; the text begins with "required" if the option is required.
+-- Some classes are generated from a table of options. The line above the table is `---@options waba.WorkOptions`,
+-- followed by `: <parent>` if `options.with` makes the table. Each row is a field of the class. The comment after the
+-- row and the comments below the row are the text of the field; the text begins with "required" if the option is
+-- required.
 
 local annotations = {}
 
@@ -24,7 +25,7 @@ local annotations = {}
 ---@field returns { name: string|nil, type: string, text: string }[]
 ---@field class string|nil  the class that the block declares
 ---@field parents string[]  the parents of a class
----@field is_options boolean|nil  whether a table of options declares the class
+---@field is_options boolean|nil  whether the class is generated from a table of options
 ---@field fields { name: string, optional: boolean, type: string, text: string }[]
 ---@field alias string|nil  the alias that the block declares
 ---@field alias_type string|nil
@@ -245,7 +246,7 @@ function annotations.read(path)
   return found
 end
 
---- The folder of the checkout, with a slash at the end unless it is the current folder.
+--- The folder of the checkout, with a slash at the end; "" for the current folder.
 annotations.root = ""
 
 -- The folders of the three packages, and the folder with the annotations of the C modules and of `require "waba"`.

@@ -92,7 +92,7 @@ local function builders()
   return list
 end
 
--- Returns the class that a table of options declares.
+-- Writes the class that is generated from a table of options.
 local function write_options(doc)
   io.stdout:write "\n"
   for _, line in ipairs(doc.text) do io.stdout:write("--- ", line, "\n") end

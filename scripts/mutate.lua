@@ -1,10 +1,11 @@
 -- make mutate: mutation testing. Makes one small change in the code at a time and runs the specs. Prints each change,
--- and the share that a spec detected. The changes are made in build/mutate/tree, a copy of the files that git tracks.
+-- and the share of the changes that a spec detected. The changes are made in build/mutate/tree, a copy of the files
+-- that git tracks.
 --
 --   make mutate FOLDER=lua/waba COUNT=100 SEED=1     (a file works as well as a folder)
 --   make mutate FOLDER=src NEAREST=4                 only the four specs nearest to each change
 --
--- For a change in Lua only the specs run that execute the changed line, and the nearest specs that start nginx. With
+-- For a change in Lua, runs only the specs that execute the changed line, and the nearest specs that start nginx. With
 -- NEAREST the quickest specs run first. The first call runs all specs to record the lines that each spec executes;
 -- delete build/mutate/reached to renew this record.
 --

@@ -1,5 +1,5 @@
--- For the other HTTP clients in Lua: the arguments of the program, and the measurement of CPU and wall time after a
--- warm-up.
+-- Code for the programs that send with other HTTP clients in Lua: reads the arguments, and measures CPU time and
+-- elapsed time after a warm-up.
 
 local support = {}
 
@@ -16,8 +16,9 @@ function support.read_arguments()
   return peer
 end
 
---- Calls `work(count)` for the warm-up and for the messages, and prints the seconds of the second call.
----@param clock fun(): number  seconds
+--- Calls `work(count)` for the warm-up and for the messages, and prints the seconds of CPU and of elapsed time of
+--- the second call.
+---@param clock fun(): number  returns the time in seconds
 ---@param work fun(count: integer)
 function support.run(peer, clock, work)
   work(peer.warm_up)

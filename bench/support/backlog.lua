@@ -39,8 +39,7 @@ end
 local function put(inbox, mark, events)
   for number = 1, events / BATCH do
     local sources = {}
-    -- An id contains the mark and then the number of an event, without a separator. Seven digits in each mark keep the
-    -- ids different.
+    -- The ids differ, because each body has a mark of its own. Seven digits give all bodies of one call the same size.
     local list = assert(waba.events(bodies.make(BATCH, ("%sx%07d"):format(mark, number), CUSTOMERS), sources))
     assert(inbox:put(list, sources))
   end
@@ -77,8 +76,8 @@ local function measure(inboxes, events, rounds)
   return results[1], results[2]
 end
 
---- Returns the costs with a backlog and with an empty inbox. For the backlog also returns the number of events, the
---- bytes of each event, and the memory of the process before and after the events were stored.
+--- Returns the costs with a backlog and with an empty inbox; and, for the backlog, the number of events, the bytes of
+--- each event, and the memory of the process before and after the events were stored.
 ---@param options { home: "sqlite"|"redis", count: integer, events: integer?, rounds: integer?, report: fun(stored: integer)? }
 function backlog.run(options)
   local folder, other = process.folder(), process.folder()

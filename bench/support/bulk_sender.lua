@@ -1,6 +1,6 @@
 -- Bulk runs of one size in a process of its own, for bench/bulk.lua. Arguments: url ca_file key count repeats journal
--- ("-": none). Prints the seconds of CPU and of time; the memory of Lua in KiB after a full collection, at a quarter of
--- the last run and at its end; and the largest memory of the process in KiB.
+-- ("-": none). Prints the seconds of CPU and of elapsed time; the memory of Lua in KiB after a full collection, at a
+-- quarter of the last run and at its end; and the largest memory of the process in KiB.
 
 package.path = (arg[0]:match "^(.*)/[^/]*$" or ".") .. "/?.lua;" .. package.path
 

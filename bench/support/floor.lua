@@ -1,6 +1,6 @@
 -- One of the programs of bench/send.lua: sends messages through the smallest binding of libcurl (bench/floor/floor.c),
--- and prints the seconds of CPU and of time. lua-cjson encodes each message from a table and decodes each response.
--- Arguments: module url ca_file in_flight warm_up count text header...
+-- and prints the seconds of CPU and of elapsed time. lua-cjson encodes each message from a table and decodes each
+-- response. Arguments: module url ca_file in_flight warm_up count text header...
 
 local cjson = require "cjson"
 local core = require "waba.core"

@@ -7,7 +7,7 @@ local message = {}
 local KEY = "benchmark-key-of-the-usual-length"
 local BODY_SIZE = 300
 
---- The largest number of connections over HTTP/1.1 in all programs.
+--- The number of connections that each program may open over HTTP/1.1.
 message.CONNECTIONS = 16
 message.BODY_SIZE = BODY_SIZE
 
@@ -36,7 +36,7 @@ function message.header_lines(request)
   return lines
 end
 
---- Returns a text whose message has the required size, and its request.
+--- Returns a text whose request body has BODY_SIZE bytes, and the body and the headers of the request.
 ---@return { text: string, body: string, headers: string[] }
 function message.sized()
   local text = "Your order 4711 is on its way. "

@@ -1,5 +1,5 @@
 -- Clients of many numbers in one process, for bench/numbers.lua:
---   make count           makes clients; prints the bytes of Lua, the bytes of RSS and the microseconds of CPU of each
+--   make count           makes clients; prints bytes of Lua, bytes of RSS and microseconds of CPU per client
 --   work port url max    replies to the events in a Redis server, until the program is killed
 --   send url ca_file numbers in_flight each text [first]
 --                        each number sends the text `each` times; with "first" the first number sends all texts; prints
@@ -65,13 +65,13 @@ function program.send(url, ca_file, numbers, in_flight, each, text, first_only)
   local rss = memory.collected() and memory.of_process "VmRSS"
   for number = 1, numbers do clients[number] = new_client(number) end
   send_all(numbers, clients)
-  memory.collected() -- removes the garbage of making the clients before the measurement
+  memory.collected() -- removes the garbage from before the measurement
   local cpu = os.clock()
   local most = send_all(numbers * each, first_only and { clients[1] } or clients)
   print(("%.3f %d %d"):format((os.clock() - cpu) / (numbers * each) * 1e6, most, memory.of_process "VmRSS" - rss))
 end
 
--- Replies to the events in a Redis; at most `max` clients are open at a time.
+-- Replies to the events in a Redis server; at most `max` clients are open at a time.
 function program.work(port, url, max)
   local receiver = waba.receiver {
     open = false, inbox = waba.inbox.redis { port = port },

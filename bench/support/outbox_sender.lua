@@ -1,7 +1,7 @@
 -- Sends messages through one outbox in a process of its own, for bench/outbox.lua. Arguments: url ca_file key way place
 -- count depth. `way` is "direct" (client:send), "memory", "sqlite" or "redis"; `place` is the file of SQLite or the
--- port of Redis. `depth` is the number of bulk entries that wait. Prints the microseconds of CPU per message for `put`
--- and for sending, and the messages per second.
+-- port of Redis. `depth` is the number of bulk entries that wait. Prints four numbers: the microseconds of CPU per
+-- message for `put` with one message, for `put` with a list, and for sending; and the messages sent per second.
 
 local core = require "waba.core"
 local waba = require "waba"

@@ -4,10 +4,10 @@
 local core = require "waba.core"
 local pacing = require "waba.delivery.pacing"
 
---- Returns the microseconds of CPU and of time per message.
+--- Returns the microseconds of CPU and of elapsed time per message.
 ---@param store waba.PaceStore|nil  nil: the limiter is not shared
 return function(store, messages)
-  -- At this rate the store grants batches of the usual size at once.
+  -- With these rates the store grants batches of the usual size, and no call waits.
   local rates = { messages = { rate = 250, burst = 1e9 }, store = store }
   local identity = core.hmac_sha256("benchmark-key-of-the-usual-length", tostring(store))
   local limiter = pacing.new(rates, identity):queue("messages").limiter

@@ -1,6 +1,7 @@
--- One process that sends with a shared rate, for bench/pace.lua and spec/pace_spec.lua. `bulk` is the number of
--- bulk messages that wait at any time. If `replies` is 1, a reply is sent every 0.1 s. `rates` is "rate/burst". Prints
--- the number of sent messages, the number of errors, and the longest time of a reply in seconds.
+-- One process that sends with a shared rate, for bench/pace.lua and spec/pace_spec.lua. `bulk` is the number of bulk
+-- messages that wait at any time. If `replies` is 1, a reply is sent every 0.1 s. `rates` is "rate/burst". Prints the
+-- number of sent messages, the number of errors, and the longest time in seconds from a call of `send` with a reply to
+-- its end.
 
 local core = require "waba.core"
 local waba = require "waba"

@@ -1,5 +1,5 @@
 -- The programs that bench/send.lua compares. Each program is a command that sends the messages of a job, and prints the
--- seconds of CPU (user and system) and of time for the messages after the warm-up.
+-- seconds of CPU (user and system) and of elapsed time for the messages after the warm-up.
 
 local process = require "spec.support.process"
 
@@ -25,8 +25,8 @@ local peers = {}
 ---@field fits? fun(setting: table): boolean  returns whether the program supports a setting; default: all settings
 ---@field share? number     the share of the messages that the program sends, less than 1 for slow programs
 ---@field command fun(job: bench.Job): any[]  returns the words of the command line, which are then quoted for the shell
----@field read? fun(output: string): string?, string?  returns the seconds of CPU and of time, for a program that does
----        not print "CPU time"
+---@field read? fun(output: string): string?, string?  reads the seconds of CPU and of elapsed time from the output of
+---        a program; default: two numbers in one line
 
 local FOLDER = arg[0]:match "^(.*)/[^/]*$" or "."
 local LUA = rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:match "%d%.%d"
@@ -89,7 +89,7 @@ local function foreign(name, interpreter, file, more)
   return peer
 end
 
--- Returns whether a setting has few streams, because lua-http hangs with many streams on one connection.
+-- Returns whether lua-http supports a setting: with many streams on one connection it hangs.
 local function few_streams(setting) return setting.protocol.name == "HTTP/1.1" or setting.in_flight == 1 end
 local function over_http1(setting) return setting.protocol.name == "HTTP/1.1" end
 local function one_at_a_time(setting) return setting.in_flight == 1 and over_http1(setting) end

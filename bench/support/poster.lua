@@ -1,6 +1,6 @@
--- Posts webhooks over one connection of HTTP/1.1. Arguments: port path events count mark depth rate. With `depth` the
--- program keeps this number of requests in flight and prints the seconds. With `rate` the program sends this number of
--- requests per second and prints the milliseconds of each response.
+-- Posts webhooks over one connection of HTTP/1.1. Arguments: port path events count mark depth rate. If `rate` is 0,
+-- the program keeps `depth` requests in flight and prints the seconds until the last response. Otherwise the program
+-- sends `rate` requests per second and prints the milliseconds until each response.
 
 local bodies = require "bodies"
 local socket = require "socket"

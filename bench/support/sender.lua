@@ -1,5 +1,5 @@
 -- One of the programs of bench/send.lua: sends messages with waba, and prints the seconds of CPU (user and system) and
--- of time. Arguments: url ca_file body in_flight warm_up count key text. `body` is not used.
+-- of elapsed time. Arguments: url ca_file body in_flight warm_up count key text. `body` is not used.
 
 local core = require "waba.core"
 local waba = require "waba"

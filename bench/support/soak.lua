@@ -18,9 +18,9 @@ local PHASES = {
   { hosting = "on_premise", http2 = true, way = "send", is_watched = true },
 }
 
--- The allowed growth of memory between the warm-up and the end, in KiB: a few buffers, and the variation of the
--- collector. A leak of 32 bytes for each of 200,000 messages is six times the limit of Lua's memory. The limits are
--- higher with LuaJIT, because its memory includes compiled code and it compiles for a long time.
+-- The allowed growth of memory between the warm-up and the end, in KiB: a few buffers, and the garbage that the
+-- collector has not freed yet. If each of 200,000 messages leaked 32 bytes, Lua's memory would grow by six times its
+-- limit. The limits are higher with LuaJIT, because its memory includes compiled code and it compiles for a long time.
 local COMPILES = rawget(_G, "jit") and jit.status()
 local LUA_SLACK, RESIDENT_SLACK = COMPILES and 2048 or 1024, (COMPILES and 16 or 8) * 1024
 
@@ -119,7 +119,7 @@ local function new_folder()
   return folder
 end
 
--- Returns all violated guarantees: those of the run and those of the ledger.
+-- Makes the report from the ledger and from its comparison with the emulator's record.
 local function report_of(book, tally)
   if book.problem_count > #book.problems then
     book.problems[#book.problems + 1] = ("… and %d more"):format(book.problem_count - #book.problems)

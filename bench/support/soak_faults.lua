@@ -30,7 +30,7 @@ local FAULTS = {
   { share = 2, late = true, order = {} },
 }
 
--- Error codes of the platform, by hosting. Only code 1 leaves an uncertain result.
+-- Error codes of the platform, by hosting. Only after an error with code 1 the result of a message is uncertain.
 local CODES = {
   on_premise = { { share = 2, order = { code = 1015, headers = AT_ONCE } }, { share = 1, order = { code = 1000 } } },
   cloud = {
@@ -75,8 +75,8 @@ local BY_STATUS = {
   [502] = { kinds = { unavailable = true }, maybe = true },
   [504] = { kinds = { unavailable = true }, maybe = true },
 }
--- The connection can break after the status of the response. The first digit of the status then determines
--- `maybe_sent`.
+-- The value of `maybe_sent` if the connection breaks after the status of a response has arrived, by the first digit of
+-- the status (nil: any).
 local BROKEN = { [2] = true, [4] = false }
 -- The error after status 503. With On-Premise hosting the message was not processed; with Cloud hosting the result is
 -- uncertain.
@@ -85,14 +85,14 @@ local OVERLOADED = {
   cloud = { kinds = { unavailable = true }, maybe = true },
 }
 
---- Returns nil if one of the failures can cause the error, otherwise a text.
+--- Returns nil if one of the failures can cause the error, otherwise a text that describes the problem.
 ---@param hosting "on_premise"|"cloud"
 ---@return string|nil problem
 function faults.judge(hosting, err)
   local allowed
   if err.kind == "network" or err.kind == "timeout" then
-    -- The connection can break within a response. The message was refused only if the response has the status of an
-    -- error; the body of the response shows nothing.
+    -- The connection can break within a response. Then only the status of the response shows whether the message was
+    -- refused; the incomplete body proves nothing.
     allowed = { kinds = { network = true, timeout = true }, maybe = BROKEN[math.floor((err.status or 0) / 100)] }
   elseif err.code then
     allowed = BY_CODE[err.code]

@@ -11,7 +11,7 @@ Ledger.__index = Ledger
 -- The largest number of violated guarantees that are reported.
 local MOST = 10
 
---- Returns the words in the text of a message that contain the number of the message.
+--- Returns the part of a message's text that identifies the message.
 function ledger.mark(number) return ("soak message %d."):format(number) end
 
 function ledger.new(path)
@@ -35,7 +35,7 @@ function Ledger:enter(number, sent, err)
   self.returned = self.returned + 1
   self.counts[outcome] = self.counts[outcome] + 1
   if err then
-    local kind = ("%s %s, %s"):format(err.kind, err.status or "without an response", outcome)
+    local kind = ("%s %s, %s"):format(err.kind, err.status or "without a response", outcome)
     self.kinds[kind] = (self.kinds[kind] or 0) + 1
     self.examples[kind] = self.examples[kind] or err.message
   end
@@ -49,7 +49,7 @@ local function read_record(self, path)
     local message = core.decode(line)
     local number, id = tonumber(line:match "soak message (%d+)%."), message and message.id
     if not number or not id then
-      self:blame("the record has a line that is no message of the soak: " .. line)
+      self:blame("the record has a line that is not a message of the soak test: " .. line)
     elseif accepted[number] then
       self:blame(("message %d was accepted twice: %s, %s"):format(number, accepted[number], id))
     else

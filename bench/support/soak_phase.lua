@@ -31,8 +31,8 @@ local function message(number)
   return ("+49151%08d"):format(number % RECIPIENTS), build(ledger.mark(number))
 end
 
--- Checks the events of `on_event`: they report every call, and no request is repeated that the gateway may have
--- accepted.
+-- Checks the events of `on_event`: they report every call, and no request that the gateway may have accepted is
+-- repeated.
 
 local function watch(self)
   local open = {}
@@ -43,9 +43,9 @@ local function watch(self)
       if state then self.ledger:blame "a call has started twice" end
       open[event.call] = "open"
     elseif not state then
-      self.ledger:blame "a call goes on after its finish"
+      self.ledger:blame "a call has an event after its event `finish`"
     elseif event.type == "attempt" then
-      if state == "uncertain" then self.ledger:blame "a message went out again that may have been accepted" end
+      if state == "uncertain" then self.ledger:blame "a message that may have been accepted was sent again" end
       if event.maybe_sent then open[event.call] = "uncertain" end
     elseif event.type == "finish" then
       open[event.call] = nil
@@ -63,7 +63,7 @@ local function enter(self, number, sent, err)
   if self.returned == self.quarter and self.on_quarter then self.on_quarter() end
 end
 
--- Sends the messages of `numbers` one after the other until none is left.
+-- Sends the messages whose numbers `take` returns, one after the other, until `take` returns nil.
 local function send_each(self, take)
   local number = take()
   while number do

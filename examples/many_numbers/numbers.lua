@@ -15,7 +15,7 @@ local Numbers = {}
 Numbers.__index = Numbers
 
 -- Runs a statement and returns the first row. Raises the errors of SQLite, so that a webhook or an event is handled
--- again after the table could not be read.
+-- again if the table could not be read.
 local function run(self, sql, ...)
   local statement = assert(self.connection:prepare(sql))
   local ok, message = statement:execute(...)

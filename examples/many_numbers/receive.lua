@@ -17,7 +17,7 @@ local receiver = waba.receiver {
 }
 
 local server = assert(waba.webhook.server {
-  -- this program handles no events; the workers do
+  -- 0: this program handles no events; the workers handle them
   receiver = receiver, port = tonumber(os.getenv "PORT" or 8080), concurrency = 0,
 })
 print("listening at " .. server:url())
