@@ -24,11 +24,11 @@ function core.encode(value) end
 ---@return boolean is_copy
 function core.plain(value) end
 
---- Decodes JSON. Whole numbers become integers if this Lua has integers. Integers above 2^53 become strings with all
---- their digits, in every Lua. A null becomes `core.null`. An unpaired surrogate ("\ud83d" without the second half of
---- its emoji) becomes U+FFFD. Invalid UTF-8 is left unchanged. Refuses NaN, Infinity, hexadecimal numbers, numbers that
---- are too large for a double, and more than 1000 levels. Before Lua 5.4.3 also refuses thousands of strings that have
---- the same hash (hash flooding).
+--- Decodes JSON. Whole numbers become integers in versions of Lua that have integers. Integers above 2^53 become
+--- strings with all their digits, in every version of Lua. A null becomes `core.null`. An unpaired surrogate ("\ud83d"
+--- without the second half of its emoji) becomes U+FFFD. Invalid UTF-8 is left unchanged. Refuses NaN, Infinity,
+--- hexadecimal numbers, numbers that are too large for a double, and more than 1000 levels. Before Lua 5.4.3 also
+--- refuses thousands of strings that have the same hash (hash flooding).
 ---@param json string
 ---@param lists? table<string, true>  the names of arrays; `texts` has the JSON text of each object in these arrays
 ---@return any value
@@ -202,7 +202,7 @@ function core.sha256() end
 
 ---@param key string
 ---@param bytes string
----@return string hex  64 lower-case digits
+---@return string hex  64 hexadecimal digits in lower case
 function core.hmac_sha256(key, bytes) end
 
 --- Returns whether a descriptor (0, 1, 2) is a terminal.
@@ -249,7 +249,8 @@ function append_file:write(bytes) end
 ---@return true|nil
 ---@return string? message
 function append_file:sync() end
----@param size integer  the number of bytes that remain
+--- Removes the end of the file.
+---@param size integer  the number of bytes to keep, counted from the beginning of the file
 ---@return true|nil
 ---@return string? message
 function append_file:truncate(size) end
@@ -265,7 +266,7 @@ local sha256 = {}
 ---@return waba.Sha256 self
 function sha256:update(bytes) end
 --- Returns the hash of the bytes that were added. Further bytes can be added afterwards.
----@return string hex  64 lower-case digits
+---@return string hex  64 hexadecimal digits in lower case
 function sha256:hex() end
 
 return core

@@ -7,13 +7,13 @@ local curl = {}
 
 ---@class waba.EngineOptions
 ---@field ca_file? string  the path of a PEM file with trusted certificates; default: the certificates of the system
----@field proxy? string  the URL of a proxy; default: the environment variables; a proxy is not used for loopback
+---@field proxy? string  the URL of a proxy; default: from the environment variables; never used for loopback
 ---@field max_connections? integer  the largest number of connections to one host; default: 16
 
 --- Creates an engine: a curl multi handle with all its easy handles, and one descriptor.
 ---@param options? waba.EngineOptions
 ---@return waba.Engine|nil
----@return string? message  the system has no more descriptors
+---@return string? message  an error text; set if the system has no more descriptors
 function curl.engine(options) end
 
 --- Waits until one of the engines has work or the seconds are over. Does not call `engine:pump`.
@@ -30,7 +30,7 @@ function curl.check_proxy(url) end
 --- Creates an alarm, for event loops without timers: a descriptor that becomes readable after the seconds that
 --- `alarm:set` sets.
 ---@return waba.Alarm|nil
----@return string? message  the system does not offer alarms, or has no more descriptors
+---@return string? message  an error text; set if the system does not offer alarms, or has no more descriptors
 function curl.alarm() end
 
 ---@class waba.Alarm : userdata
@@ -69,7 +69,7 @@ function engine:prepare(head) end
 ---@param options? waba.StartOptions
 ---@param used? waba.Transfer  a finished transfer of this engine, to be reused
 ---@param credentials? waba.Credentials  sent only if the credentials belong to the origin of `head`
----@param timeout? number  replaces the option `timeout`; saves the table of options in a call
+---@param timeout? number  replaces the option `timeout`, so that a call needs no table of options
 ---@param connect_timeout? number  replaces the option `connect_timeout`
 ---@return waba.Transfer|nil transfer
 ---@return integer|string id  a small integer that no other transfer in flight has; after an error: the error text

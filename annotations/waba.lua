@@ -1071,10 +1071,10 @@ function waba.template(content) end
 ---@return waba.Message
 function waba.hsm(content) end
 
---- Starts an emulator beside the program. The emulator ends when the program ends, also after a crash.
+--- Starts an emulator in a process of its own. The emulator ends when the program ends, also after a crash.
 ---@param settings? waba.EmulatorOptions
 ---@return waba.Emulator|nil
----@return waba.Error? err  a library is missing, or the emulator can't listen
+---@return waba.Error? err  set if a library is missing, or the emulator can't listen
 function emulator.start(settings) end
 
 --- Starts to run the handlers of a receiver in this worker process. Without this function, `serve` starts the handlers

@@ -53,7 +53,7 @@ describe("waba chat", function()
   it("reports what is wrong with a line, and continues", function()
     local result = chat "/jump\n/tap X\n/image none.jpg\nHello\n"
     assert.equal(1, result.code)
-    assert.matches("waba chat: there is no /jump: expected /tap", result.err)
+    assert.matches("waba chat: unknown command /jump: expected /tap", result.err)
     assert.matches("waba chat: /tap and /react need a message of the bot: the bot has sent none yet", result.err)
     assert.matches("waba chat: can't read the file none.jpg", result.err)
     assert.matches("You wrote: %*Hello%*", result.out)

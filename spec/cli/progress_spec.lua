@@ -9,12 +9,13 @@ for _, figures in ipairs { %s } do shown:show(figures) end
 shown:close()
 ]]
 
--- Shows these figures one after the other in a process. Returns the output of the process on standard error, a pipe.
+-- Runs a process that shows each element of `figures` as the progress. Returns the output on standard error, a pipe.
 local function lines(figures)
   return process.run(("%s -e %s 2>&1 >/dev/null"):format(process.interpreter(), process.quote(SHOW:format(figures))))
 end
 
--- Shows these figures in a process. Returns the output of the process on a terminal of this width.
+-- Runs a process that shows each element of `figures` as the progress, on a terminal with this number of columns.
+-- Returns the output.
 local function drawn(columns, figures, term)
   local program = ("stty cols %d; %s -e %s"):format(columns, process.interpreter(), process.quote(SHOW:format(figures)))
   local text = process.run(("TERM=%s script -qec %s /dev/null"):format(term or "xterm", process.quote(program)))

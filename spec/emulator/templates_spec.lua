@@ -268,7 +268,7 @@ describe("templates", function()
       { "components%[0%].text: has 61", with(function(_, c) c[1].text = ("ü"):rep(61) end) },
       { "components%[0%].text: has 2 variables", with(function(_, c) c[1].text = "{{1}} {{2}}" end) },
       { "components%[0%].format: is 'AUDIO', must be one of", with(function(_, c) c[1].format = "AUDIO" end) },
-      { "components%[0%].text: goes with", with(function(_, c) c[1].format = "IMAGE" end) },
+      { "components%[0%].text: is allowed only with", with(function(_, c) c[1].format = "IMAGE" end) },
       { "components%[1%].text: this field is required", with(function(_, c) c[2].text = nil end) },
       { "components%[1%].text: has 1025", with(function(_, c) c[2].text = ("x"):rep(1025) end) },
       { "components%[1%].text: variables must be numbered", with(function(_, c) c[2].text = "{{2}}" end) },

@@ -34,7 +34,7 @@ local function check_file(ctx, option, path)
   if not file then ctx:wrong(("%s: %s"):format(option, message)) end
   local first, failure = file:read(1)
   file:close()
-  -- the library creates a new store in an empty file
+  -- checked here, because the library would create a new store in an empty file
   if not first and not failure then
     ctx:wrong(("%s: %s is empty, so it is not a store of waba: expected the file of an inbox or an outbox"):format(
       option, path))

@@ -33,7 +33,7 @@ local function check_row(checked, merge, row, line, hosting, definition_of)
   local column = merge:column_not_utf8(row)
   if column then
     checked.not_utf8 = checked.not_utf8 + 1
-    if checked.not_utf8 > 1 then return end -- usually all rows of a table have this error
+    if checked.not_utf8 > 1 then return end -- usually all rows have this error, so only the first is listed
     checked.errors[#checked.errors + 1] = {
       line = line, column = column,
       message = ("column %s is not valid UTF-8: save the table as CSV, UTF-8"):format(column),

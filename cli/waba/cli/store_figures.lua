@@ -3,14 +3,15 @@
 local core = require "waba.core"
 local entries = require "waba.outbox.entry"
 
-local PAGE, MOST = 200, 1000 -- the largest number of rows of one call, and the number of rows that ends the calls
+local PAGE = 200 -- the largest number of rows that one call of `store:list` returns
+local MOST = 1000 -- after this number of rows, no further rows are read
 local MINUTE = 60 -- the rates are computed over this number of seconds
 
 local Figures = {}
 Figures.__index = Figures
 
 ---@class waba.cli.StoreLook
----@field depth integer       entries that wait or are taken
+---@field depth integer       entries that wait, and entries that are taken
 ---@field oldest number?      Unix time at which the oldest entry was put
 ---@field is_cut boolean      true: not all entries were read, so the fields below describe only the first entries
 ---@field taken integer       entries whose lease has not ended

@@ -6,7 +6,7 @@ local transports = require "waba.transport"
 
 local webhook_target = {}
 
-local TIMEOUT = 5 -- seconds, as the gateway waits for a response (cloud.md, section 4.3)
+local TIMEOUT = 5 -- seconds; the gateway waits equally long for a response (cloud.md, section 4.3)
 
 ---@param command table
 ---@param name? string  the name of the option with the URL; default: "--to"

@@ -1,5 +1,5 @@
--- Converts one line of a log to Cloud hosting. A line has the body of a message, or a request with method, path and
--- body.
+-- Converts one line of a log of On-Premise requests to the format of Cloud hosting. A line has the body of a message,
+-- or a request with method, path and body.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -36,7 +36,7 @@ local function decoded(value)
   if type(value) == "string" and value:find "^%s*{" then return core.decode(value) end
 end
 
--- Returns the method and the path of a request for a log that has only the body of the request.
+-- Returns the method and the path of a request, recognised by its body, for logs that have only the bodies.
 local function request_of(body)
   if body.blocking ~= nil or body.force_check ~= nil then return "POST", "/v1/contacts" end
   if body.status == "read" and body.type == nil and body.message_id == nil then return "PUT", "/v1/messages/{id}" end

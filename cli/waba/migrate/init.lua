@@ -31,7 +31,7 @@ local migrate = {}
 ---@param message table  a message from a builder, or the stored body of a request to On-Premise hosting; may have a
 ---        recipient in `to`
 ---@return waba.Migration|nil
----@return waba.Error? err  kind "invalid": the argument is not a table, or is nested too deeply
+---@return waba.Error? err  of kind "invalid" if the argument is not a table, or is nested too deeply
 function migrate.message(message)
   return report.message(message)
 end
@@ -71,7 +71,7 @@ end
 ---@param path string|userdata|table  the path of a file, or an open file such as `io.stdin`, which is not closed
 ---@param fn? fun(read: waba.ScannedLine)  called with each result; default: prints the results and the summary
 ---@return waba.ScanSummary|nil
----@return waba.Error? err  kind "invalid": the file can't be read
+---@return waba.Error? err  of kind "invalid" if the file can't be read
 function migrate.scan(path, fn)
   local is_own = type(path) == "string"
   if not is_own and (type(path) ~= "userdata" and type(path) ~= "table" or not path.read) then

@@ -7,7 +7,8 @@ local function is_table(value)
   return type(value) == "table"
 end
 
--- Returns a date whose fields are not inside `component` or `unix_epoch`, where older programs wrote them.
+-- Returns a date in the current form. In the older form, the fields of the date are in a table `component` or
+-- `unix_epoch` inside the date.
 local function flat_date(date)
   local inner = date.component or date.unix_epoch
   if not is_table(inner) then return date end

@@ -12,8 +12,8 @@ local stored = require "waba.migrate.stored"
 
 local report = {}
 
--- `encode_message` requires a recipient, so a message without a recipient is encoded with this number. The number is
--- then removed.
+-- `encode_message` requires a recipient, so a message without a recipient is encoded with this phone number, which is
+-- removed from the body afterwards.
 local PLACEHOLDER = "4930000000"
 
 local function encode(hosting, read, message, defaults, options)

@@ -57,7 +57,7 @@ end
 --- Creates an authority that can sign server certificates.
 ---@param options? { name?: string, not_before?: integer, not_after?: integer }  Unix seconds
 ---@return waba.emulator.Certificate|nil authority
----@return string? message  luaossl is not installed
+---@return string? message  an error text if luaossl is not installed
 function certificate.authority(options)
   options = options or {}
   local ssl, message = load_luaossl()
@@ -92,7 +92,7 @@ end
 ---@param options? { hosts?: string[], not_before?: integer, not_after?: integer }
 ---  hosts: names and addresses, "localhost" and "127.0.0.1" by default; the validity in Unix seconds
 ---@return waba.emulator.Certificate|nil leaf
----@return string? message  luaossl is not installed
+---@return string? message  an error text if luaossl is not installed
 function certificate.issue(authority, options)
   options = options or {}
   local ssl, message = load_luaossl()

@@ -195,7 +195,7 @@ local REVIEW = {
 ---@param status "approved"|"rejected"|"paused"|"disabled"|string
 ---@param about? waba.emulator.ReviewOptions
 ---@return integer|nil count  the number of changed translations
----@return waba.Error? err    the template does not exist
+---@return waba.Error? err    set if the template does not exist
 function Handle:review_template(name, status, about)
   about = option.check(about, REVIEW, "emulator:review_template")
   return self:ask("review", { name = name, status = status, language = about.language, reason = about.reason })
@@ -214,7 +214,7 @@ local HOLD = {
 ---@param held? boolean  false ends the hold; default: true
 ---@param about? waba.emulator.HoldOptions
 ---@return integer|nil count  the number of changed translations
----@return waba.Error? err    the template does not exist
+---@return waba.Error? err    set if the template does not exist
 function Handle:hold_template(name, held, about)
   about = option.check(about, HOLD, "emulator:hold_template")
   return self:ask("hold", { name = name, held = held ~= false, language = about.language })

@@ -188,7 +188,7 @@ end
 function Customer:reply(reply, options) return send_table(self, "reply", reply, options) end
 
 --- Taps a button or a row of a message that the customer has received.
----@param message_id string  what `client:send` returned
+---@param message_id string  the message id that `client:send` returned
 ---@param choice string      id, title, text or payload of the button or row
 ---@param options? waba.emulator.InboundOptions
 ---@return string|nil id     nil: the message has no such button or row
@@ -198,8 +198,8 @@ function Customer:tap(message_id, choice, options)
     options = merge(self.about, option.check(options, INBOUND, "customer:tap")) })
 end
 
---- Orders products of the catalogue: catalog_id, text, product_items.
----@param order table
+--- Orders products of the catalogue.
+---@param order table  the fields catalog_id, text and product_items
 ---@return string|nil id
 ---@return waba.Error? err
 function Customer:order(order) return send_table(self, "order", order, nil, ORDER) end
@@ -235,7 +235,7 @@ end
 --- Changes the user id of the customer, and sends the system message about the change, without the phone number
 --- (Cloud).
 ---@param user_id? string  the new user id; default: a random one
----@param options? { field: boolean? }  field: true: instead of a system message the webhook is a change of the field "user_id_update"
+---@param options? { field: boolean? }  `field = true`: the webhook has the field "user_id_update" and no system message
 ---@return string|true|nil id  the id of the system message; true with the option `field`
 ---@return waba.Error? err
 function Customer:change_user_id(user_id, options)
@@ -323,7 +323,7 @@ end
 --- Reports statuses of a message to the customer, in the order of the list. A test can omit or repeat statuses or
 --- change their order, as the platform may do. The option `statuses = false` of the emulator turns off all other
 --- statuses.
----@param message_id string  what `client:send` returned
+---@param message_id string  the message id that `client:send` returned
 ---@param statuses string[]  the statuses to report, such as { "read", "delivered", "delivered" }
 ---@return true|nil
 ---@return waba.Error? err

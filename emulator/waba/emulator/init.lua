@@ -87,10 +87,10 @@ local function new_emulator(described, connection, sleep)
   return self
 end
 
---- Starts an emulator beside the program. The emulator ends when the program ends, also after a crash.
+--- Starts an emulator in a process of its own. The emulator ends when the program ends, also after a crash.
 ---@param settings? waba.EmulatorOptions
 ---@return waba.Emulator|nil
----@return waba.Error? err  a library is missing, or the emulator can't listen
+---@return waba.Error? err  set if a library is missing, or the emulator can't listen
 function emulator.start(settings)
   options.check(settings, "waba.emulator.start", HANDLE_OPTIONS)
   local for_process, message = options.with_folders(settings or {})
@@ -110,7 +110,7 @@ end
 ---@param url string     the value of WABA_EMULATOR, which `waba emulator` prints, or the URL of its page
 ---@param token? string  the token of the control port; default: the token in the URL
 ---@return waba.Emulator|nil
----@return waba.Error? err  the emulator does not respond, or the token is invalid
+---@return waba.Error? err  set if the emulator does not respond, or the token is invalid
 function emulator.connect(url, token)
   if type(url) ~= "string" then error("waba.emulator.connect: the URL must be a string, not a " .. type(url), 2) end
   local origin = url:match("^http://[^/?#]+")
@@ -131,7 +131,7 @@ end
 --- Adds a business number, on both hostings. Missing options have the values of the first business number.
 ---@param settings waba.EmulatorProcessOptions  `number` is required; the options of the process are not allowed
 ---@return waba.emulator.Number|nil number  the object of the new business number
----@return waba.Error? err  the business number or the API key is in use
+---@return waba.Error? err  set if the business number or the API key is already in use
 function Emulator:add_number(settings)
   options.check_number(settings, "emulator:add_number")
   local loaded, message = options.with_folders(settings)
@@ -146,7 +146,7 @@ end
 --- Serves a page for a browser, which shows a phone for each customer, the requests and the webhooks. Further calls
 --- return the same URL.
 ---@return string|nil url  the URL with a token: on 127.0.0.1, at the port of the option `ui_port`
----@return waba.Error? err  the port is in use
+---@return waba.Error? err  set if the port is already in use
 function Emulator:page() return self:ask "page" end
 
 local function options_for(handle, more, hosting)

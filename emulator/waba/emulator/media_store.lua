@@ -33,8 +33,8 @@ function Store:remove(id)
   return kept ~= nil and os.remove(kept.file) ~= nil
 end
 
---- Returns whether files of a MIME type may be sent as a kind of media. If the value in `types` is a string, the MIME
---- type must have this parameter.
+--- Returns whether files of a MIME type may be sent as a kind of media. `kind.types` has true for each allowed MIME
+--- type, or a parameter such as "codecs=opus" that the MIME type must have; without `types` all types are allowed.
 function media_store.type_fits(kind, mime_type)
   local plain, parameters = mime_type:lower():match("^([^;%s]+)(.*)$")
   local wanted = not kind.types or kind.types[plain or ""]

@@ -139,8 +139,8 @@ end
 --- Creates the rule of an object with a field `text` of at most `most` characters.
 function message_rules.words(most) return object({ text = required(text(1, most)) }) end
 
---- Creates the rule of a file with an id or a link. `kind` is the kind of media, `id` the rule of the id, and `fields`
---- has further fields.
+--- Creates the rule of a file that is given by an id or a link. `kind` is the kind of media, `id` the rule of the id,
+--- and `fields` has further fields.
 function message_rules.media(kind, id, fields)
   return object(with({ id = id, link = text(1, nil, "url") }, fields), {
     exactly_one = { "id", "link" }, only_with = { provider = fields.provider and "link" },
@@ -159,8 +159,8 @@ function message_rules.location(description)
   })
 end
 
---- Creates the rule of contacts. `kinds` has the rules of the type of a place, the type of a phone, and a country code;
---- `more` has further fields of a contact.
+--- Creates the rule of contacts. `kinds` has three rules: `place` for the types of addresses, e-mails and URLs, `phone`
+--- for the types of phones, and `country` for country codes. `more` has further fields of a contact.
 function message_rules.contacts(most, kinds, more)
   local parts = { "first_name", "last_name", "middle_name", "prefix", "suffix" }
   local function placed(names) return list(object(with(strings(names), { type = kinds.place }))) end

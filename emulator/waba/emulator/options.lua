@@ -1,5 +1,5 @@
--- The options of the emulator's process, with their types in LuaCATS form, defaults and texts; their checks, and their
--- defaults for the gateways of several numbers. `waba emulator --help`, editors and the reference show the texts.
+-- The options of the emulator's process: their types in LuaCATS form, their defaults, and the texts that
+-- `waba emulator --help`, editors and the reference show. Checks options, and completes the options of each gateway.
 
 local check = require "waba.option"
 local core = require "waba.core"
@@ -246,8 +246,8 @@ function options.complete_number(number, first)
   return complete
 end
 
---- Returns the options of the first business number, with defaults. The field `cloud` has all options of its Cloud
---- gateway. The options in the first element of `values.numbers` replace those in `values`.
+--- Returns all options of the first business number, with defaults. The field `cloud` has all options of the number's
+--- Cloud gateway. The options in the first element of `values.numbers` replace those in `values`.
 function options.complete(values)
   local first = values.numbers and values.numbers[1] or {}
   local complete = collect(options.list, {}, { first, values, column(3, options.list) })

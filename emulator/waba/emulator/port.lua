@@ -1,11 +1,11 @@
--- A port of the emulator: the gateways of a hosting, of which the API key of a request selects one.
+-- A port of the emulator. The gateways of a hosting share a port; the API key of a request selects the gateway.
 
 local gateways = require "waba.emulator.gateway"
 
 local ports = {}
 
 -- Each business number has a gateway for each hosting, with its own key, webhook URL, contacts, templates, media,
--- profile and limits. The gateways of a hosting share a port.
+-- profile and limits.
 ---@class waba.emulator.Port : waba.emulator.Gateway
 ---@field gateways waba.emulator.GatewayBase[]  the first gateway also gets requests without a known key
 ---@field by_key table<string, waba.emulator.GatewayBase>

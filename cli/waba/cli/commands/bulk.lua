@@ -24,7 +24,7 @@ by itself. Another template, language or choice of columns is sent to every row.
 
 Exit codes: 0 every row was sent, 1 a row failed or is uncertain, 2 wrong use.]]
 
-local SAME_ERRORS = 100 -- a run stops after this number of rows if all rows have failed with the same error
+local SAME_ERRORS = 100 -- a run stops after this number of rows if all of them have failed with the same error
 
 local function add(parser)
   local command = parser:command("bulk", "Send a template to every row of a CSV file."):epilog(EPILOG)

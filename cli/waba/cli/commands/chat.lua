@@ -6,7 +6,8 @@ local output = require "waba.cli.output"
 local printable = require "waba.printable"
 
 local LOOK = 0.1 -- seconds between two requests for new messages of the bot
-local QUIET = 1 -- seconds without a message of the bot, after which the command ends if the input has ended
+-- After the end of the input, the command ends as soon as the bot has sent nothing for this number of seconds.
+local QUIET = 1
 
 local function add(parser)
   local command = parser:command("chat", "Write to a bot as a customer of a running emulator.")
@@ -82,7 +83,7 @@ local function send(state, line)
     return customer[name](customer, { file = rest, filename = name == "document" and rest:match "[^/]+$" or nil })
   end
   if not METHODS[name] then
-    return nil, ("there is no /%s: expected /tap, /react, /image, /video, /voice, /audio, /document or /sticker")
+    return nil, ("unknown command /%s: expected /tap, /react, /image, /video, /voice, /audio, /document or /sticker")
       :format(name)
   end
   if not state.last then return nil, "/tap and /react need a message of the bot: the bot has sent none yet" end
@@ -93,7 +94,7 @@ local function wait_for_input() return require("cqueues").poll({ pollfd = 0, eve
 
 -- Calls `on_line` with each line of standard input, and `look` every LOOK seconds, until the input ends.
 local function read_lines(on_line, look)
-  io.stdin:setvbuf "no" -- `poll` does not report a line in the buffer of the stream
+  io.stdin:setvbuf "no" -- because `poll` does not report a line that the stream has buffered
   local is_file = not pcall(wait_for_input) -- epoll refuses regular files, whose bytes are always available
   while true do
     if is_file or wait_for_input() then

@@ -24,7 +24,7 @@ function actions.up(ctx, args)
   return ctx:show(uploaded, err, function(result) output.line(output.printable(result.id)) end)
 end
 
--- Returns a sink that writes to a device such as /dev/stdout, which the option `file` of a download would replace.
+-- Returns a sink for a download to a device such as /dev/stdout. The option `file` would replace the device by a file.
 local function open_device(ctx, path)
   local device, message = io.open(path, "wb")
   if not device then ctx:wrong("can't write to " .. message) end

@@ -41,8 +41,8 @@ local function add(parser)
 end
 
 -- Changes arguments that argparse would misinterpret. In "send --json text …", argparse would use the type as the file
--- of --json, so --json is moved to the front. In "send location … -33.9 18.4", argparse would use the degree as an
--- option, so a blank is added before the degree.
+-- of --json, so --json is moved to the front. In "send location … -33.9 18.4", argparse would read -33.9 as an
+-- option, so a blank is added before the number.
 local function prepare(arguments)
   local types, list, kind = message_types.by_name(), {}, nil
   for i, text in ipairs(arguments) do

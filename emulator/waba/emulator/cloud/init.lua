@@ -1,5 +1,5 @@
 -- The Cloud gateway of one business number, which responds as 360dialog's proxy for Meta's Cloud API does (cloud.md,
--- sections 1 to 8): its webhooks, and what its customers do besides sending messages.
+-- sections 1 to 8). Creates the webhooks, and implements the actions of customers except the sending of messages.
 
 local core = require "waba.core"
 local checker = require("waba.emulator.cloud.common_rules").checker

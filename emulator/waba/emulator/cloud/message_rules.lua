@@ -96,7 +96,7 @@ local FLOW = object({
 }, { exactly_one = { "flow_id", "flow_name" }, check = function(value, path)
   local navigates = value.flow_action == nil or value.flow_action == "navigate"
   if not navigates and value.flow_action_payload ~= nil then
-    return wrong("%s.flow_action_payload goes with the action navigate only", path)
+    return wrong("%s.flow_action_payload is allowed only with the action navigate", path)
   end
 end })
 

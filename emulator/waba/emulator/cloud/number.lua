@@ -23,8 +23,8 @@ function number.add_state(gateway)
     calling = { status = "DISABLED", call_icon_visibility = "DEFAULT" }, codes = {} }
 end
 
---- Sets the response to GET /health_status by waba.emulator.HealthOptions. Returns nothing; or nil and an error
---- message.
+--- Sets the response to GET /health_status to the values in `settings`, which are waba.emulator.HealthOptions. Returns
+--- nothing; or nil and an error message.
 function number.set_health(gateway, settings)
   local status = settings.status
   if status and not RANK[status] then

@@ -25,7 +25,7 @@ local function check_url(button, path)
   elseif variables == 1 and button.example == nil then
     return invalid("%s.example: the variable needs an example", path)
   elseif type(button.example) == "table" and #button.example ~= 1 then
-    return invalid("%s.example: has %d elements, it takes one", path, #button.example)
+    return invalid("%s.example: has %d elements: expected one", path, #button.example)
   end
   return not message_rules.fits(base, "url")
     and new_error("parameter_invalid", "%s.url must be an http:// or https:// URL", path) or nil

@@ -30,7 +30,8 @@ local function check_card(card, path)
   if not buttons then return invalid("%s.components: BUTTONS are required", path) end
   for _, button in ipairs(buttons.buttons) do
     if not allowed[button.type] then
-      return invalid("%s.components: the button %s does not go with the header %s", path, button.type, header.format)
+      return invalid("%s.components: the button %s can't be combined with the header %s", path, button.type,
+        header.format)
     end
   end
 end
@@ -219,7 +220,7 @@ local function check_life(body, category)
   if seconds == nil or not life or seconds == life[3] or seconds >= life[1] and seconds <= life[2] then
     return nil
   end
-  return invalid("message_send_ttl_seconds is %s, a template of the category %s takes %d to %d",
+  return invalid("message_send_ttl_seconds is %s: a template of the category %s allows %d to %d",
     tostring(seconds), category, life[1], life[2])
 end
 

@@ -19,7 +19,8 @@ local DAY = 86400
 -- Seconds after which the client removes a customer's message from its database.
 local PURGE = 7 * DAY
 
--- Returns whether an old client can send messages to a contact without another check.
+-- Returns whether a check or a message of the contact has shown that the contact uses WhatsApp. WhatsApp clients before
+-- v2.39.1 send messages only to such contacts.
 local function is_checked(contact)
   return contact ~= nil and contact.status == "valid" and (contact.checked_at ~= nil or contact.last_inbound ~= nil)
 end

@@ -73,7 +73,8 @@ end
 
 local function phone_number(gateway) return responses.json(200, { phone_number = gateway.options.number }) end
 
---- Sets the response to GET /v1/health by waba.emulator.HealthOptions. Returns nothing; or nil and an error message.
+--- Sets the response to GET /v1/health to the values in `settings`, which are waba.emulator.HealthOptions. Returns
+--- nothing; or nil and an error message.
 function number.set_health(gateway, settings)
   settings.shape = settings.shape or "single"
   if not SHAPES[settings.shape] then

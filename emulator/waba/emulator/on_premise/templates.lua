@@ -50,7 +50,7 @@ local function no_text(path) return invalid("%s.text: this field is required", p
 
 local function check_header(component, path)
   if component.format ~= "TEXT" then
-    return component.text ~= nil and invalid("%s.text: goes with the format TEXT only", path) or nil
+    return component.text ~= nil and invalid("%s.text: is allowed only with the format TEXT", path) or nil
   end
   if is_empty(component.text) then return no_text(path) end
   return check_variables(tostring(component.text), 1, path)
