@@ -1,4 +1,4 @@
--- The alarm of waba.curl: a descriptor that becomes readable at a given time.
+-- The alarm of waba.curl: a descriptor that becomes readable at a time that the program sets.
 
 local core = require "waba.core"
 local curl = require "waba.curl"

@@ -1,6 +1,6 @@
--- The bot of the guide to conversations on both hostings, as a program and in nginx, with each inbox. Customers hide,
--- show and change their number, windows end, and the bot is killed several times. The test compares the texts that the
--- customers have read.
+-- Runs the bot of docs/guides/conversations.md on both hostings, as a program and in nginx, with each inbox. Customers
+-- hide, show and change their number, windows end, and the bot is killed several times. The test compares the texts
+-- that the customers have read.
 
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
@@ -172,8 +172,8 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
           return #gateway:messages { direction = "outbound", type = kind }
         end
 
-        -- Orders with the bot. `change` changes the customer's ids after the bot's question and before the customer's
-        -- reply.
+        -- Places an order with the bot. `change` changes the customer's ids after the bot's question and before the
+        -- customer's reply.
         local function order(customer, number, change)
           assert(customer:text "Hello")
           if number % 2 == 1 then restart(0.05 * number) end

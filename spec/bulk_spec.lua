@@ -68,7 +68,7 @@ describe("client:send_all", function()
     local function pace(rate) return { messages = { rate = rate, burst = 1 } } end
     local shared = { limiters = function() return { bucket = function() return { interval = 1 / 80, shared = true } end } end }
     for index, row in ipairs {
-      -- Columns: rates of the client, options of the run, messages in flight, messages read at once.
+      -- Columns: the option `pace` of the client, options of the run, messages in flight, messages read at once.
       { false, {}, 64, 64 }, { { messages = false }, {}, 64, 64 }, { pace(10), {}, 10, 10 }, { pace(10), { timeout = 1 }, 5, 5 },
       { pace(0.1), {}, 1, 1 }, { pace(1000), {}, 64, 64 }, { pace(1000), { concurrency = 200 }, 200, 64 },
       { { messages = { rate = 80, burst = 1 }, store = shared }, {}, 10, 10 }, { false, { rate = 8 }, 64, 2 },

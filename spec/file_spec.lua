@@ -117,8 +117,9 @@ describe("core.append", function()
   end)
 
   describe("when the system refuses", function()
-    -- Runs code in another process and returns the lines that it prints. The code can use two variables: `file` is an
-    -- open file that contains "one"; `reopen` is a function.
+    -- Runs code in another process and returns the lines that it prints. The code can use `file`, an open file that
+    -- contains "one", and three functions: `reopen` closes and opens the file, `show` prints a result and the size of
+    -- the file, and `fail` makes a system call fail.
     local function lines(code)
       folder:write("file", "one")
       local output = failing_calls.run(([[

@@ -37,7 +37,7 @@ local function take_soon(box, n, lease)
 end
 
 -- For each backend, a function that returns two functions: open(name, options) opens an inbox, and the other one
--- removes all inboxes. In SQLite and Redis inboxes of one name have one store.
+-- removes all inboxes. In SQLite and Redis, inboxes with the same name use the same store.
 local backends = {
   memory = function()
     return function(_, options) return inbox.memory(options) end, function() end

@@ -26,8 +26,8 @@ local function name_of(built)
   return "interactive " .. tostring(built.interactive.type)
 end
 
--- Returns the set of the names of message types and interactive kinds that are wanted. `interactive` itself does not
--- count as a type.
+-- Returns the set of the names of those message types and interactive kinds for whose rule `is_wanted` returns true.
+-- `interactive` itself does not count as a type.
 local function collect(types, kinds, is_wanted)
   local names = {}
   for name, rule in pairs(types) do

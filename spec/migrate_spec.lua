@@ -226,8 +226,7 @@ describe("every message", function()
     emulator:stop()
   end)
 
-  -- Asserts that the gateway accepts the form of a body. A body has this form even if its file or template does not
-  -- exist.
+  -- Asserts that the gateway accepts the form of a body. The body's file or template may be unknown to the gateway.
   local function assert_taken(hosting, body, path, what)
     local response, err = clients[hosting]:request { method = "POST", path = path, body = body }
     local well_formed = response or err.kind == "template" or err.code == 2024

@@ -64,7 +64,7 @@ describe("the report of a run", function()
       for _, event in ipairs { { type = "attempt", class = "messages", duration = 0.1 },
         { type = "attempt", class = "messages", duration = 0.3 }, { type = "finish", class = "messages", duration = 9 },
         { type = "attempt", class = "other", duration = 9 } } do made:observe(event) end
-      made.started = made.started - 2 -- the next row is in the third second of the run
+      made.started = made.started - 2 -- the next row is added in second 3 of the run
       made:add(5, { id = "a" }, nil, "491")
     end)
     -- The diagram is drawn from x = 60 to 720 and from y = 6 to 182.
@@ -83,14 +83,14 @@ describe("the report of a run", function()
       for _ = 1, 3 do made:add(1, { id = "a" }, nil, "491") end
       made.started = made.started - 1 -- the next row is added in second 2 of the run
       made:add(2, { id = "a" }, nil, "491")
-      made.started = made.started - 477 -- the next row is in its 479th second
+      made.started = made.started - 477 -- the next row is added in second 479 of the run
       made:add(3, { id = "a" }, nil, "491")
     end)
     local line = page:match 'class="rate" points="([^"]+)"'
     local points = {}
     for y in line:gmatch ",([%d.]+)" do points[#points + 1] = y end
     assert.equal(240, #points)
-    assert.same({ "6.0", "182.0", "138.0" }, { points[1], points[2], points[240] }) -- each point has the rate in two seconds
+    assert.same({ "6.0", "182.0", "138.0" }, { points[1], points[2], points[240] }) -- one point for two seconds
     assert.matches('text-anchor="end">2 rows/s</text>', page, 1, true)
     assert.matches('text-anchor="end">480 s</text></svg>', page, 1, true)
   end)

@@ -96,7 +96,7 @@ describe("a single client", function()
       { { number = "4930555001", phone_number_id = "1" }, A(), true }, { { number = "4930555009", phone_number_id = "1" }, A(), true },
       { { number = "4930555001", phone_number_id = "9" }, A(), false }, { { number = "4930555001" }, A(), true },
       { { number = "4930555009" }, A(), false }, { { phone_number_id = "1" }, only_id "1", true },
-      -- In the second row the client's number is unknown, so the client is used.
+      -- In the second row below, the client has only a number and the event only an id, so the client is used.
       { { phone_number_id = "9" }, only_id "1", false }, { { number = "4930555001" }, only_id "1", true },
       { { number = "4930555001", phone_number_id = "1" }, { number = "4930555001" }, true },
       { { number = "4930555009", phone_number_id = "4930555001" }, { number = "4930555001" }, true },

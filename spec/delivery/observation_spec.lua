@@ -8,7 +8,7 @@ local waba = require "waba"
 local TO = "491511234567"
 local close = rawget(coroutine, "close")
 
--- A transport that does not return from its first request.
+-- A transport whose first request does not end.
 local function silent_transport()
   local transport = { sent = 0 }
   function transport:send()

@@ -34,7 +34,7 @@ describe("pacing", function()
   describe("of one key", function()
     local RATES = { messages = { rate = 1, burst = 1 }, pair = { rate = 1, burst = 1 } }
 
-    -- Returns whether the limiter of the key for messages still has its first token.
+    -- Takes a token from the key's limiter for messages, and returns whether the limiter had one.
     local function is_unused(pace) return pace:queue("messages"):try(0) end
 
     it("is shared by its clients until the last of them is closed", function()

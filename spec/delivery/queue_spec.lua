@@ -23,7 +23,7 @@ local function new_limiter(tokens)
   return limiter
 end
 
--- A transport whose only method is sleep.
+-- A transport that has only the method `sleep`.
 local function plain(transport)
   return { sleep = function(_, seconds) transport:sleep(seconds) end }
 end

@@ -2,7 +2,8 @@
 
 local retry_after = require "waba.delivery.retry_after"
 
--- Reads the value of a response that was created at the Unix time `now`; nil: of a response without the header Date.
+-- Reads a value of the header Retry-After in a response whose header Date has the Unix time `now`; nil: the response
+-- has no header Date.
 local function read(value, now) return retry_after.read(value, now and os.date("!%a, %d %b %Y %H:%M:%S GMT", now)) end
 
 describe("retry_after", function()

@@ -175,7 +175,7 @@ describe("the limits of a server", function()
     new { connections = 2 }
     opened("a", 0)
     opened("a", 0)
-    assert.is_nil(budget:open(connection "a")) -- nil: peer a must wait, because it has all connections itself
+    assert.is_nil(budget:open(connection "a")) -- nil: peer a must wait, because all connections are its own
   end)
 
   it("close a connection of the peer that has the most connections, at once", function()

@@ -9,7 +9,7 @@ local function event(kind, fields)
   return result
 end
 
--- Returns the conversation of an event as text: the lane, then the names.
+-- Returns the conversation of an event as text: the lane of the event, then the names of the conversation.
 local function conversation(one, is_separate)
   local lane, names = keys.conversation(one, is_separate)
   return lane .. table.concat(names, " ")

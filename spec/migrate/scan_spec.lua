@@ -1,5 +1,5 @@
 -- Tests waba.migrate.scan, which reads files of On-Premise requests and returns the Cloud requests; the command `waba
--- migrate`; and the guide to moving.
+-- migrate`; and docs/guides/moving-to-cloud.md.
 
 local own_process = require "spec.support.own_process"
 local random = require "spec.support.random"
@@ -207,7 +207,7 @@ describe("waba.migrate.scan", function()
     local handed, sizes = 0, {}
     local text = '{"to":"491511234567","type":"text","text":{"body":"' .. ("x"):rep(900) .. '"}}\n'
     local pieces = text:rep(60)
-    -- A file whose content is made when it is read.
+    -- A file whose content is generated when it is read.
     local file = { read = function()
       handed = handed + 1
       if handed == 40 then return ("x"):rep(5 * 1024 * 1024) end

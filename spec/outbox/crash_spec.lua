@@ -3,8 +3,8 @@
 --
 -- Two kinds of entries stay uncertain, because no process can know that their messages have not arrived: the proxy cut
 -- the connection after the sender had written the request, and before the gateway had read it; or the sender was killed
--- after the store had set the mark, and before the request was written. The second time is short: the share of these
--- entries depends on how long a loaded machine lets the sender wait for a processor or for the disk in this time.
+-- after the store had set the mark, and before the request was written. Entries of the second kind are rare, because
+-- little time passes between the mark and the request; on a loaded machine this time is longer.
 
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
@@ -14,7 +14,7 @@ local COUNT = tonumber(os.getenv "OUTBOX_MESSAGES") or 400
 local KILLS = tonumber(os.getenv "OUTBOX_KILLS") or 12
 -- Each sender is killed at a random time, up to this number of seconds after it has sent its share of the messages.
 local MOMENT = 0.2
--- The proxy cuts the connection at each n-th request.
+-- The proxy cuts the connection of every request whose number is a multiple of CUT.
 local CUT = tonumber(os.getenv "OUTBOX_CUT") or 20
 local POINTS = 6
 local RECIPIENTS, SETTLE, LONGEST, CONCURRENCY = 40, 3, 60 + COUNT / 10, 8

@@ -35,7 +35,8 @@ describe("a command of an outbox in Redis whose reply was lost", function()
     programs[#programs + 1] = process.start(command, folder:file("log" .. #programs))
   end
 
-  -- Returns an outbox that loses the reply to the first command with `text`, after `key` has the value 0.
+  -- Returns an outbox that loses the reply to the first command with `text`: the connection is closed as soon as `key`
+  -- does not exist or has the value 0.
   local function losing_outbox(text, key)
     local port = process.free_port()
     start("spec/support/losing_proxy.lua", port, server.port, text, key)
@@ -47,7 +48,7 @@ describe("a command of an outbox in Redis whose reply was lost", function()
 
   local function entry() return { to = "+49 151 1234567", message = waba.text(TEXT) } end
 
-  it("does not store a message again that was sent meanwhile", function()
+  it("does not store a message again if the message was sent meanwhile", function()
     start("spec/support/outbox_program.lua", "send", "redis", server.port, cloud.url, cloud.api_key, 600, 0, 1)
     local outbox = losing_outbox(TEXT, "{waba:outbox}:depth")
     local id = assert(outbox:put(entry()))
@@ -57,7 +58,7 @@ describe("a command of an outbox in Redis whose reply was lost", function()
     outbox:close()
   end)
 
-  it("does not prevent that a message is sent whose mark was stored", function()
+  it("sends the message if the mark of its entry was stored", function()
     local outbox = losing_outbox("\r\nextend\r\n", NO_KEY)
     local id = assert(outbox:put(entry()))
     assert.same({ 1, 0 }, { waba.sender { outbox = outbox, client = client() }:work() })

@@ -196,7 +196,7 @@ end)
 describe("a health on Cloud hosting", function()
   local read = require("waba.hosting.cloud.health").read
 
-  -- Returns the node that is read from a health with one entity.
+  -- Returns the node that is read from a health response with one entity.
   local function node_of(fields) return read { health_status = { entities = { fields } } }.nodes[1] end
 
   it("names its parts by what is known of them, and has their errors in each form", function()

@@ -130,7 +130,8 @@ describe("client.templates:fill", function()
     assert.matches("body: value 1 of 1 is missing", select(2, client.templates:fill("login", "en")).message)
   end)
 
-  -- The rows below: components of a definition, values, and all errors. Without an error the message can be sent.
+  -- The rows of ERRORS have the components of a definition, values, and all errors as one text. If a row has no text,
+  -- the message can be sent.
   local function body(text) return { type = "BODY", text = text } end
   local function buttons(...) return { type = "BUTTONS", buttons = { ... } } end
   local QUICK, SHOP = { type = "QUICK_REPLY", text = "Yes" }, { type = "URL", text = "Shop", url = "https://t.example/" }

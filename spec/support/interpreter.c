@@ -94,7 +94,7 @@ static int count_descriptors(lua_State *L) {
   return 1;
 }
 
-/* [count once function arguments..] -> [failures succeeded results..]. The upvalue is the struct. */
+/* [count once function arguments..] -> [failures succeeded results..]. The upvalue is a `struct failing`. */
 static int call_failing(lua_State *L) {
   struct failing *failing = lua_touserdata(L, lua_upvalueindex(1));
   long left = (long)luaL_checkinteger(L, 1);

@@ -1,6 +1,7 @@
 -- A proxy in front of a Redis server that loses one reply, for spec/outbox/lost_reply_spec.lua. Arguments: the port of
--- the proxy, the port of the server, a text, and a key. The proxy loses the reply to the first command that contains
--- the text: when the server has no key with this name, or the value of the key is 0, the proxy closes the connection.
+-- the proxy, the port of the server, a text, and a key. The proxy does not forward the reply to the first command that
+-- contains the text. Instead it waits until the server has no such key, or the key has the value 0, and then closes the
+-- connection.
 
 local cqueues = require "cqueues"
 local socket = require "cqueues.socket"

@@ -26,7 +26,7 @@ local function make_all(transport, run, list)
   return results
 end
 
--- Returns a set-up for tests of the libcurl transport in an event loop of this process.
+-- Returns an environment: the libcurl transport in an event loop of this process.
 local function in_loop(name)
   return {
     name = "curl, " .. name, decompresses = true, concurrent = name ~= "blocking",

@@ -60,7 +60,7 @@ function webhooks.cloud(parts) return webhooks.entry(webhooks.change(parts)) end
 
 local EVA = '{"profile":{"name":"Eva"},"wa_id":"491511"}'
 
--- Returns a message with the members that all messages have, followed by its own members.
+-- Returns a message: the members that all messages have, and then the members `own`.
 local function message(id, own)
   return ('{"from":"491511","id":"%s","timestamp":"1767225599",%s}'):format(id, own)
 end
