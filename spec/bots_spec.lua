@@ -214,7 +214,7 @@ for _, hosting in ipairs { "on_premise", "cloud" } do
           if backend == "memory" then assert.equal(10, count_of(nil)) end -- a bot that was not killed sends no text twice
         end)
 
-        it("sends by the customers' windows and opt-outs", function()
+        it("sends only what the customers' windows and opt-outs allow", function()
           local eva = gateway:customer("4915155555", { name = "Eva", user_id = hosting == "cloud" and "DE.3" or nil })
           local texts, templates = count_of "text", count_of "template"
           command "news to 4915155555"

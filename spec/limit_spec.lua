@@ -142,7 +142,7 @@ describe("too many open files", function()
     assert.matches(LIMIT_TEXT, limited(("%s -e %s"):format(process.interpreter(), process.quote(program))), 1, true)
   end)
 
-  it("are reported with their limit in every text for an error number", function()
+  it("are reported with the limit by core.system_error", function()
     assert.matches("^too many open files: this process may have %d+ %(ulimit %-n%)$", core.system_error(24))
     assert.matches("whole system", core.system_error(23), 1, true)
     assert.equal("No such file or directory", core.system_error(2))

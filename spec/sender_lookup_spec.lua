@@ -5,7 +5,7 @@ local process = require "spec.support.process"
 
 local REASON = { pool = "waba.clients: option load failed for the number 4930555019: ", ["function"] = "" }
 
-describe("a sender whose clients cannot be found at present", function()
+describe("a sender whose option client raises an error", function()
   for _, lua in ipairs { "lua5.1", "lua5.2", "lua5.3", "lua5.4", "luajit" } do
     it("continues its work in " .. lua, function()
       -- Because of the lock, only one test run builds the module at a time.

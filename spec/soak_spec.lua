@@ -15,7 +15,7 @@ describe("many messages through a gateway that fails at random and is killed fiv
   end)
 end)
 
-describe("the check of the soak", function()
+describe("the check of a soak test", function()
   local faults = require "bench.support.soak_faults"
   local ledgers = require "bench.support.soak_ledger"
   local support = require "spec.support.folder"

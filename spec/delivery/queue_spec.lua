@@ -265,7 +265,7 @@ describe("a queue whose callers run step by step", function()
     resume(who)
   end
 
-  it("wakes the callers whose deadline is not after a moment", function()
+  it("wakes the callers whose deadline is at a certain time or earlier", function()
     local now = core.clock()
     enter("early", now, now + 100)
     enter("gone", now, now + 1e-9)

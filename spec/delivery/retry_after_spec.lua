@@ -58,7 +58,7 @@ describe("retry_after", function()
     assert.equal(3600, read("Saturday, 01-Jan-00 00:00:00 GMT", 946684700 - 86400))
   end)
 
-  it("reads a year of two digits that is 50 years ago as one in 50 years", function()
+  it("reads a year of two digits as 50 years in the future, not as 50 years ago", function()
     local in_2076 = 3345062400 -- Wed, 01 Jan 2076
     assert.equal(3600, read("Saturday, 01-Jan-26 00:00:00 GMT", in_2076))
     assert.equal(0, read("Friday, 01-Jan-27 00:00:00 GMT", in_2076))

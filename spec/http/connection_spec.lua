@@ -28,7 +28,7 @@ end
 local function results(first, second) return { first == nil and "nil" or first, second } end
 
 describe("a connection", function()
-  it("begins without bytes, and with the time of a request", function()
+  it("has received no bytes at first, and has the timeout of a request", function()
     story(function(connection)
       local left = connection.deadline - core.clock()
       assert.is_true(left > 29 and left <= 30)

@@ -34,13 +34,13 @@ end
 
 describe("a format", function()
   for name, texts in pairs(examples) do
-    it("takes good texts and refuses bad ones: " .. name, function()
+    it("accepts valid texts and refuses invalid ones: " .. name, function()
       for _, text in ipairs(texts.good) do assert.equal(true, result(formats[name], text), text) end
       for _, text in ipairs(texts.bad) do assert.is_string(result(formats[name], text), text) end
     end)
   end
 
-  it("of a date knows the days of each month", function()
+  it("of a date accepts only days that the month has", function()
     local days = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 }
     for month, last in ipairs(days) do
       for day = 0, 32 do
