@@ -416,8 +416,8 @@ local nginx = {}
 ---@field retry? waba.OutboxRetry  attempts and pauses for a message that was certainly not sent
 
 --- How often, and after which pauses, a sender tries to send a message. The sender tries again only if the message was
---- certainly not sent. The reason must be that the gateway or the network was not available, or that the API key was
---- refused. The pause doubles after each failure. A random part of up to half is subtracted from each pause.
+--- certainly not sent. The failure must also be temporary: the gateway or the network was not available, or the API key
+--- was refused. The pause doubles after each failure. A random part of up to half is subtracted from each pause.
 ---@class waba.OutboxRetry
 ---@field attempts? integer  the number of attempts after which an entry has failed; default: 16
 ---@field base? number  the pause before the second attempt, in seconds; default: 1
@@ -439,7 +439,7 @@ local nginx = {}
 --- The options of all stores of rate limits.
 ---@class waba.PaceStoreOptions
 ---@field unreachable? "continue"|"wait"  while the store can't be reached, "continue" sends at a share of the rates, and "wait" sends nothing; default: "continue"
----@field share? number  the share of the rates while the store can't be reached, at most 1. With 1 divided by the number of processes, all processes together keep the rates; default: 0.25
+---@field share? number  the share of the rates while the store can't be reached, at most 1. With the value 1/n, n processes together do not exceed the rates; default: 0.25
 ---@field on_error? fun(err: waba.Error)  called when the store can't be reached, at most once per second
 
 --- The settings, in the platform's form. A field that the gateway omits is nil.
@@ -635,13 +635,13 @@ local nginx = {}
 ---@field client waba.Client|waba.Clients|table<string, waba.Client>|fun(entry: waba.OutboxEntry): waba.Client|nil  required: a client; or a table of clients by number or phone_number_id; or the result of waba.clients; or a function, which may wait, that returns a client
 ---@field receiver? waba.Receiver  the receiver of the statuses that prove that messages were accepted. This process must run the receiver's handlers (Cloud hosting; see `outbox:watch`)
 ---@field suppress? waba.Receiver  a receiver that stores which customers want no marketing messages. Marketing templates to these customers are not sent; the result is an error of kind "blocked". A template is for marketing if its definition in the client has the category marketing, or if its entry has the option `marketing`
----@field settle? number  the seconds for which an uncertain result waits for a status that proves that the message was accepted (Cloud hosting). At most `keep` of the outbox; default: 600
+---@field settle? number  the seconds for which an uncertain result waits for a status that proves that the message was accepted (Cloud hosting). At most the option `keep` of the outbox; default: 600
 ---@field resend? boolean  true: sends a message once again if no status has proved within `settle` seconds that the message was accepted. The recipient may get the message twice; default: false
 ---@field on_result? fun(entry: waba.OutboxEntry, sent: waba.Sent|nil, err: waba.Error|nil)  called after a result is stored. `entry` has `id`, `key`, `to` and `number`. If the error has `maybe_sent`, the result stays uncertain. If the process ends before the call, only `outbox:get` returns the result
 
 ---@class waba.SenderWorkOptions : waba.WorkOptions
 ---@field concurrency? integer  the largest number of messages in flight. Outside of an event loop, a number above 1 starts an event loop, as `waba.run` does; default: 16
----@field batch? integer  the largest number of entries in one take, each for another recipient; default: 64
+---@field batch? integer  the largest number of entries that one call of the store returns, each for another recipient; default: 64
 
 --- The address of a Redis server.
 ---@class waba.RedisAddress

@@ -814,7 +814,8 @@ describe("waba.sender", function()
     assert.has_error(function() waba.sender { client = {} } end,
       "waba.sender: option outbox is required: an outbox, such as one from waba.outbox.sqlite")
     local outbox = waba.outbox.memory { keep = 10 }
-    assert.has_error(function() waba.sender { outbox = outbox } end, "waba.sender: option client is required")
+    assert.has_error(function() waba.sender { outbox = outbox } end,
+      "waba.sender: option client is required: a client, such as one from waba.client")
     assert.has_error(function() waba.sender { outbox = outbox, client = { send = print } } end,
       "waba.sender: option settle must be at most the option keep of the outbox, 10, not 600")
   end)

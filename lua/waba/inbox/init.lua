@@ -32,7 +32,7 @@ local SQLITE = option.with(inbox.OPTIONS, option.with(sqlite_file.OPTIONS, {
 }))
 
 --- Makes an inbox in a SQLite file, which several processes of one machine may share. The events survive a crash of the
---- process. The inbox opens the file at its first use, so the process may fork before. Raises an error if the file
+--- process. The inbox opens the file at its first use, so the process may fork before that. Raises an error if the file
 --- can't be opened, is not a database, or has the tables of another program.
 ---@param options waba.SqliteInboxOptions|string  a string is the path of the file
 ---@return waba.Inbox

@@ -77,7 +77,8 @@ local function check_form(fields)
   end
 end
 
--- Options of a client, with which the outbox encodes a message. The namespace is a placeholder.
+-- An outbox encodes messages without a client, with these options instead of the options of a client. `read_content`
+-- removes this namespace from the encoded message, because a sender sets the namespace of its client.
 local OF_CLIENT = "of the client"
 local CLIENT = { validate = true, namespace = OF_CLIENT }
 
@@ -166,7 +167,7 @@ function entries.decode(bytes)
   return entry, bytes:sub(head_end + 1)
 end
 
--- The fields of a message in the body of a request, without the type and the content.
+-- The fields that a message and the body of its request can have besides the type and the content of the message.
 local MESSAGE_FIELDS = { "category", "ttl_seconds", "direct_send_config" }
 
 function entries.message_of(body)
@@ -178,12 +179,13 @@ function entries.message_of(body)
   return message
 end
 
---- Returns the times at which an entry that waits has reached its states.
+--- Returns the field `times` of the `waba.OutboxState` of a waiting entry.
 function entries.times(entry)
   return { stored = entry.stored, at = entry.at, sending = nil, sent = nil } -- `= nil` reserves memory
 end
 
---- Returns the state of an entry that waits, or that reaches the state `name` now. `times` has the earlier times.
+--- Returns the `waba.OutboxState` of an entry whose new state is `name`. The present time is added to `times`, unless
+--- `name` is "waiting".
 function entries.state(entry, name, times)
   times = times or entries.times(entry)
   if name ~= "waiting" then times[name] = os.time() end
@@ -193,19 +195,20 @@ function entries.state(entry, name, times)
   }
 end
 
--- The fields of an error that a state contains.
+-- The fields of an error that are stored with the state of an entry.
 local ERROR_FIELDS = {
   "kind", "message", "code", "subcode", "status", "title", "details", "href", "path", "retryable", "retry_after",
   "scope", "maybe_sent", "trace_id",
 }
 
---- Replaces bytes that are not UTF-8, which JSON can't contain. Returns nil for a table, a function and a userdata.
+--- Replaces the bytes of a string that are not UTF-8, because JSON can't contain them. Returns numbers and booleans
+--- unchanged, and nil for all other values.
 function entries.plain(value)
   if type(value) == "string" then return printable.utf8(value, "?") end
   if type(value) == "number" or type(value) == "boolean" then return value end
 end
 
---- Returns the fields of an error that a state contains, as a plain table.
+--- Returns a plain table with the fields of an error that are stored with the state of an entry.
 function entries.plain_error(err)
   if not err then return nil end
   local copy = {}

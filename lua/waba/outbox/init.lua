@@ -31,8 +31,8 @@ local SQLITE = option.with(outbox.OPTIONS, option.with(sqlite_file.OPTIONS, {
 }))
 
 --- Makes an outbox in a SQLite file, which several processes of one machine may share. The entries survive a crash of
---- the process. The outbox opens the file at its first use, so the process may fork before. Raises an error if the file
---- can't be opened, is not a database, or has the tables of another program.
+--- the process. The outbox opens the file at its first use, so the process may fork before that. Raises an error if
+--- the file can't be opened, is not a database, or has the tables of another program.
 ---@param options waba.SqliteOutboxOptions|string  a string is the path of the file
 ---@return waba.Outbox
 function backends.sqlite(options)

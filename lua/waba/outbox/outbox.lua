@@ -25,8 +25,8 @@ outbox.OPTIONS = {
 }
 
 --- How often, and after which pauses, a sender tries to send a message. The sender tries again only if the message was
---- certainly not sent. The reason must be that the gateway or the network was not available, or that the API key was
---- refused. The pause doubles after each failure. A random part of up to half is subtracted from each pause.
+--- certainly not sent. The failure must also be temporary: the gateway or the network was not available, or the API key
+--- was refused. The pause doubles after each failure. A random part of up to half is subtracted from each pause.
 ---@options waba.OutboxRetry
 local RETRY = {
   attempts = { "integer>=1", 16 },   -- the number of attempts after which an entry has failed
@@ -35,7 +35,7 @@ local RETRY = {
 }
 
 local SPARE = 8 -- the number of leases beyond `retry.attempts` after which an entry becomes a dead letter
--- The seconds for which the store keeps the key of an entry that is not finished: without limit.
+-- The seconds for which the store keeps the key of an entry that is not finished: so many that the key does not expire.
 local UNTIL_FINISHED = 1e10
 
 local function at_index(err, index)
@@ -48,7 +48,8 @@ local function conflict(key)
   return errors.invalid("key", text:format(key))
 end
 
--- Checks a list of entries. Returns a list of `waba.StoreEntry`, or nil and an error with the field `index`.
+-- Checks a list of entries. Returns a list of `waba.StoreEntry`; or nil and an error, whose field `index` is the index
+-- of the invalid entry.
 local function read_all(self, list)
   local stored, digests = {}, {}
   for index, options in ipairs(list) do

@@ -20,7 +20,7 @@ function Outbox:read(name)
   return core.decode(text)
 end
 
--- Returns the records `state:<id>` and `status:<id>`, and an error.
+-- Returns the records `state:<id>` and `status:<id>`; or nil, nil and an error.
 local function read_both(self, id)
   local values, err = self.store:get_all { "state:" .. id, "status:" .. id }
   if not values then return nil, nil, err end
@@ -33,7 +33,7 @@ function Outbox:record(name, value, is_kept)
   return { name = name, value = assert(core.encode(value)), seconds = is_kept and self.keep or nil }
 end
 
---- Returns the records of a finished entry, with `record` if it is set.
+--- Returns the records to write for a finished entry, and among them the additional record `record` if it is not nil.
 function Outbox:final_records(entry, state, record)
   local records = { self:record("state:" .. entry.id, state, true), record }
   if entry.key then
@@ -47,7 +47,8 @@ function Outbox:final_records(entry, state, record)
   return records
 end
 
--- A status replaces a state of lower rank. STATES has the state of each rank.
+-- The rank of each status. A status changes the state of an entry only to a state with a higher rank. STATES has the
+-- state of each rank.
 local RANK = { sent = 1, delivered = 2, read = 3, played = 3, failed = 4 }
 local STATES = { "sent", "delivered", "read", "failed" }
 
@@ -170,7 +171,7 @@ function Outbox:apply(event)
     local held, refusal = self.store:settle({}, { self:record("status:" .. id, status, true) })
     if not held then return nil, refusal end
   end
-  -- a known status too, because the store may have failed after it had recorded the status
+  -- also if the status was recorded by an earlier call, because that call may have failed before `hasten`
   if not state or state.state == "uncertain" then return self.store:hasten(id) end
   return true
 end

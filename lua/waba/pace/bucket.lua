@@ -10,21 +10,21 @@ local bucket = {}
 -- A batch has at most BATCH tokens, and at most the tokens for SPAN seconds, because a process reads the pauses of
 -- other processes only with its next batch. At a fast rate a batch has the tokens for SHORTEST seconds.
 local BATCH, SPAN, SHORTEST = 25, 0.6, 0.1
--- A valid token expires after LATE seconds. With a large burst, the token expires later: after the time in which the
--- rate grants LATE_PART of the burst. The store does not grant LATE_PART of the burst, because tokens that are used
--- late, together with the next tokens, could exceed the burst.
+-- A token expires LATE seconds after it became valid. With a large burst, tokens expire later: after the time in which
+-- the rate grants LATE_PART of the burst. The store grants only the rest of the burst, because otherwise tokens that
+-- are used late could exceed the burst together with the next tokens.
 local LATE_PART, LATE = 0.25, 0.1
-local HEADROOM = 2 -- the number of batches of the burst that only replies may use
+local HEADROOM = 2 -- the part of the burst that only replies may use, as a number of batches
 
---- Times in seconds. While one coroutine calls the store, other coroutines check for the reply every STEP seconds.
---- After LOST seconds the calling coroutine counts as ended. SOON is the shortest wait. Pauses are read again after
---- FRESH seconds.
+--- Times in seconds. While one coroutine calls the store, other coroutines check for the reply every STEP seconds. If
+--- the call has not returned after LOST seconds, another coroutine calls the store. SOON is the shortest wait for a
+--- token. A process reads the pauses from the store again after FRESH seconds.
 bucket.STEP, bucket.LOST, bucket.SOON, bucket.FRESH = 0.01, 3, 0.001, 0.9
 
 local STEP, LOST, SOON, FRESH = bucket.STEP, bucket.LOST, bucket.SOON, bucket.FRESH
 
 -- Makes a lane: the tokens for replies, or the tokens for bulk messages. A reply may use a token for bulk messages, but
--- not vice versa. `guess` is the number of tokens that are probably used before they expire.
+-- not vice versa. `guess` is the expected number of tokens that will be used before they expire.
 local function new_lane(name, slack)
   return {
     name = name, slack = slack, count = 0, next_at = 0, granted_at = 0, wanted = 0, lapsed = 0, guess = 1, ask_at = 0,
@@ -59,7 +59,7 @@ local function usable(self, now, is_bulk)
   return replies.count > 0 and replies or bulk.count > 0 and bulk.next_at <= now + self.interval and bulk or nil
 end
 
--- Returns the bucket of this process, which is used while the store can't be reached.
+-- Returns the bucket that this process uses while the store can't be reached.
 local function fallback_of(self)
   if not self.fallback then
     local rate, share = self.rate, self.shared.store.share
@@ -104,8 +104,8 @@ function Bucket:earliest(now, ahead)
 end
 
 -- Returns how many tokens to take from the store, and whether the process could use a complete batch. The expected
--- number of tokens is the larger of two numbers: the waiting requests, and the used tokens of the last batch. The
--- number of used tokens is doubled if all tokens of the last batch were used.
+-- number of tokens is the larger of two numbers: the number of waiting requests, and the number of used tokens of the
+-- last batch, which is doubled if all tokens of that batch were used.
 local function demand(self, lane, waiting)
   if lane.wanted > 0 then
     lane.guess = lane.lapsed > 0 and max(1, lane.wanted - lane.lapsed) or min(self.batch, 2 * lane.wanted)

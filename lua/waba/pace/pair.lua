@@ -1,4 +1,5 @@
--- The rate limiter of a recipient that several processes share. A process may use a part of the burst without a report.
+-- The rate limiter of a recipient that several processes share. A process may use a part of the burst before it reports
+-- this use to the shared store.
 
 local buckets = require "waba.delivery.bucket"
 local shared_bucket = require "waba.pace.bucket"
@@ -8,7 +9,8 @@ local STEP, LOST, SOON = shared_bucket.STEP, shared_bucket.LOST, shared_bucket.S
 
 local pair = {}
 
-local FREE_PART = 1 / 8 -- the part of the remaining burst that a process may use without a report
+-- The part of the remaining burst that a process may use before it reports this use to the shared store.
+local FREE_PART = 1 / 8
 
 ---@class waba.SharedPair : waba.Limiter
 local Pair = {}
@@ -86,8 +88,8 @@ end
 function Pair:is_full(now) return not self.is_granted and self.bucket:is_full(now) end
 
 --- Makes the limiter of a recipient; `name` is a hash of the recipient. The field `bucket` is a copy of the bucket in
---- the store. The field `unreported` is the number of used tokens that were not reported, and `free` is the
---- limit of `unreported`.
+--- the store. The field `unreported` is the number of used tokens that were not reported to the store, and `free` is
+--- the limit of `unreported`.
 function pair.new(shared, name)
   local rate = shared.rates.pair or nil
   return setmetatable({

@@ -17,9 +17,9 @@
 -- which the first token of a batch is valid. Each other token is valid INTERVAL microseconds after the previous token.
 -- Bulk messages have less slack than replies, so a reply gets a token at once even if bulk messages use the full rate.
 -- ASK is the time at which a process may request more tokens. The processes get different values of ASK, so they
--- request tokens in turn. A bucket has the latest ASK of replies and of bulk messages, at the index `turn`. VERSION is
--- the version of the list of paused recipients. If the process has another VERSION, the reply contains the paused
--- recipients.
+-- request tokens in turn. The value of a bucket contains the latest ASK at the index `turn`, which is 2 for replies and
+-- 3 for bulk messages. VERSION is the version of the list of paused recipients. If the VERSION in the command is not
+-- the present version, the reply contains the paused recipients.
 return [==[
 local floor, max = math.floor, math.max
 local MOST = 200 -- the largest number of paused recipients in the list

@@ -12,8 +12,8 @@ local OPTIONS = {
   name = "string", -- required: the name of the dictionary in the directive lua_shared_dict of nginx
 }
 
--- The lock of a killed worker expires after LOCKED seconds. STEP is the number of seconds between two attempts to lock.
--- After ATTEMPTS attempts the dictionary counts as unreachable.
+-- The lock of a killed worker expires after LOCKED seconds. STEP is the number of seconds between two attempts to get
+-- the lock. After ATTEMPTS attempts the dictionary counts as unreachable.
 local LOCKED, STEP, ATTEMPTS = 0.1, 0.001, 200
 
 local function find(name)

@@ -13,8 +13,8 @@ local store = {}
 store.OPTIONS = {
   unreachable = { '"continue"|"wait"', "continue" }, -- while the store can't be reached, "continue" sends at a share of
                                        -- the rates, and "wait" sends nothing
-  share = { "number>0", 0.25 },        -- the share of the rates while the store can't be reached, at most 1. With 1
-                                       -- divided by the number of processes, all processes together keep the rates
+  share = { "number>0", 0.25 },        -- the share of the rates while the store can't be reached, at most 1. With
+                                       -- the value 1/n, n processes together do not exceed the rates
   on_error = "fun(err: waba.Error)",   -- called when the store can't be reached, at most once per second
 }
 

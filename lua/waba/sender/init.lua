@@ -37,7 +37,8 @@ local OPTIONS = {
                                      -- "blocked". A template is for marketing if its definition in the client has the
                                      -- category marketing, or if its entry has the option `marketing`
   settle = { "number>=0", 600 },     -- the seconds for which an uncertain result waits for a status that proves that
-                                     -- the message was accepted (Cloud hosting). At most `keep` of the outbox
+                                     -- the message was accepted (Cloud hosting). At most the option `keep` of the
+                                     -- outbox
   resend = { "boolean", false },     -- true: sends a message once again if no status has proved within `settle` seconds
                                      -- that the message was accepted. The recipient may get the message twice
   on_result = "fun(entry: waba.OutboxEntry, sent: waba.Sent|nil, err: waba.Error|nil)", -- called after a result is
@@ -46,7 +47,7 @@ local OPTIONS = {
                                      -- only `outbox:get` returns the result
 }
 
-local MOMENT = 0.05 -- an entry that was taken more than this number of seconds ago has waited in this process
+local MOMENT = 0.05 -- seconds; an entry that was taken longer ago than this counts as having waited in this process
 
 local function lease_lost()
   return errors.new {
@@ -113,7 +114,7 @@ local function send_message(self, held, client)
   return coroutines.protect(client.send, client, address_of(entry), entries.message_of(held.body), options)
 end
 
--- Returns true if the statuses of a message contain the id of its entry, which only Cloud hosting returns.
+-- Returns true if the statuses of a message contain the id of its entry. Only Cloud hosting supports this.
 local function is_traced(self, client)
   local hosting = type(client.hosting) == "table" and client.hosting.name or self.outbox.hosting
   return hosting == "cloud" or nil
@@ -165,7 +166,7 @@ end
 
 local function died()
   return errors.new {
-    kind = "cancelled", maybe_sent = true, message = "a sender ended before the response to this message",
+    kind = "cancelled", maybe_sent = true, message = "a sender ended before it received the response to this message",
   }
 end
 
@@ -209,7 +210,8 @@ end
 local WORK_OPTIONS = option.with(work.OPTIONS, {
   concurrency = { "integer>=1", 16 }, -- the largest number of messages in flight. Outside of an event loop, a number
                                       -- above 1 starts an event loop, as `waba.run` does
-  batch = { "integer>=1", 64 },       -- the largest number of entries in one take, each for another recipient
+  batch = { "integer>=1", 64 },       -- the largest number of entries that one call of the store returns, each for
+                                      -- another recipient
 })
 
 --- Lets the sender take entries at once. `outbox:put` calls this function for the senders of its process.
@@ -234,7 +236,7 @@ function Sender:work(options)
   return own.handled, own.failed, own.raised
 end
 
---- The counts of a sender since it was created, and of its outbox.
+--- Counts the messages of a sender since the sender was created, and the entries of its outbox.
 ---@class waba.SenderStats
 ---@field waiting integer?    entries of the outbox that have no result; nil: the outbox can't be read
 ---@field oldest number?      Unix seconds at which the oldest entry was stored
@@ -259,7 +261,9 @@ local function check(options)
     error("waba.sender: option outbox must be an outbox, such as one from waba.outbox.sqlite, not another object with "
       .. "a store", 3)
   end
-  if not options.client then error("waba.sender: option client is required", 3) end
+  if not options.client then
+    error("waba.sender: option client is required: a client, such as one from waba.client", 3)
+  end
   if options.receiver and type(options.receiver.watch) ~= "function" then
     error("waba.sender: option receiver must be a receiver from waba.receiver", 3)
   end

@@ -1,12 +1,12 @@
--- The queue of a sender. The queue has the same methods as an inbox, because inbox/work takes its entries. When an entry has
--- its result, the sender sets the field `change` of the entry. One call of the store makes several changes and takes
--- other entries.
+-- The queue of a sender. The queue has the same methods as an inbox, because inbox/work takes entries from both. When
+-- an entry has its result, the sender sets the field `change` of the entry. One call of the store makes several changes
+-- and takes other entries.
 
 local core = require "waba.core"
 local entries = require "waba.outbox.entry"
 
 ---@class waba.SenderQueue
----@field marks boolean  true: `take` marks the leases, because messages are sent at once
+---@field marks boolean  true: `take` returns leases with a mark, because their messages are sent at once
 local Queue = {}
 Queue.__index = Queue
 Queue.__name = "waba.SenderQueue"

@@ -68,15 +68,15 @@ function results.await_status(self, held, err)
   return results.end_with(held, change, nil, err)
 end
 
---- Returns the record with the state before the message was sent again, or nil.
+--- Returns a list with one record, the state of the entry before its message was sent again; or nil.
 function results.records_before(held)
   return held.before and { { name = "state:" .. held.entry.id, value = core.encode(held.before) } } or nil
 end
 
---- Lets an entry whose message was certainly not sent be tried again later, or finishes the entry.
+--- Schedules another attempt for an entry whose message was certainly not sent, or finishes the entry.
 function results.put_back(self, held, err)
   local attempts, retry = held.lease.attempts, self.outbox.retry
-  local is_refused_key = err.status == 401 -- not the kind "auth": an incomplete response has the kind "network"
+  local is_refused_key = err.status == 401 -- an error about an incomplete response has the kind "network", not "auth"
   local is_temporary = err.retryable or TEMPORARY[err.kind] or is_refused_key or err.path == "number"
   if not is_temporary or attempts >= retry.attempts then
     if held.before then return results.finish_as(self, held, "uncertain", errors.new(held.before.error)) end

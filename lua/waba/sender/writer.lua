@@ -1,4 +1,5 @@
--- Stores the changes of several entries in one call of the store. The coroutine with the first change waits for more.
+-- Stores the changes of several entries in one call of the store. The coroutine with the first change waits a short
+-- time for the changes of other coroutines, and then stores all of them.
 
 local coroutines = require "waba.coroutines"
 local errors = require "waba.errors"
@@ -6,7 +7,8 @@ local runtime = require "waba.runtime"
 local waiters = require "waba.transport.waiter"
 
 ---@class waba.SenderWriter
----@field active integer  the number of entries that are being sent; with one entry, `write` does not wait
+---@field active integer  the number of entries that are being sent; with one entry, `write` does not wait for other
+---        changes
 local Writer = {}
 Writer.__index = Writer
 Writer.__name = "waba.SenderWriter"
@@ -14,7 +16,8 @@ Writer.__name = "waba.SenderWriter"
 local writer = {}
 
 local BEAT = 0.05 -- the seconds between two checks whether the coroutine that stores the changes has ended
--- The seconds of the wait for other changes. With 0 seconds nginx would not run another light thread.
+-- The seconds for which a coroutine waits for the changes of other coroutines. With 0 seconds nginx would not run
+-- another light thread.
 local PAUSE = 0.001
 
 function Writer:sleep(seconds)

@@ -14,8 +14,8 @@ function Sqlite:close() self.database:close() end
 
 local sqlite = {}
 
---- Makes a store in a file. The store opens the file at its first use, so the process may fork before. Raises an error
---- at the caller of the function `settings.name` if the file can't be used or the driver is not installed.
+--- Makes a store in a file. The store opens the file at its first use, so the process may fork before that. Raises an
+--- error at the caller of the function `settings.name` if the file can't be used or the driver is not installed.
 ---@param settings waba.StoreSettings
 ---@return waba.SqliteStore
 function sqlite.new(settings)
