@@ -292,8 +292,8 @@ describe("waba.emulator", function()
   it("refuses wrong arguments in a shell", function()
     local interpreter = rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:match("%d%.%d")
     local output = command(interpreter .. " emulator/waba/emulator/main.lua --prot 1 2>&1; echo $?")
-    assert.matches("unknown argument %-%-prot: waba emulator %-%-help lists all\n2\n$", output)
-    assert.matches("unknown argument %-%-cloud%-seed: waba emulator %-%-help lists all\n2\n$",
+    assert.matches("unknown argument %-%-prot: waba emulator %-%-help lists all arguments\n2\n$", output)
+    assert.matches("unknown argument %-%-cloud%-seed: waba emulator %-%-help lists all arguments\n2\n$",
       command(interpreter .. " emulator/waba/emulator/main.lua --cloud-seed 1 2>&1; echo $?"))
     assert.matches("%-%-seed needs a value: integer, not 1.5\n2\n$",
       command(interpreter .. " emulator/waba/emulator/main.lua --seed 1.5 2>&1; echo $?"))

@@ -92,7 +92,7 @@ describe("a program under development", function()
   it("returns another exit code than for wrong use", function()
     for message, arguments in pairs {
       ["a kind of event is missing"] = { "trigger", "--to", "http://127.0.0.1:1" },
-      ["there is no kind txt %(did you mean text%?%)"] = { "trigger", "txt", "--to", "http://127.0.0.1:1" },
+      ["there is no event kind txt %(did you mean text%?%)"] = { "trigger", "txt", "--to", "http://127.0.0.1:1" },
       ["%-%-to is missing"] = { "trigger", "text" },
       ["%-%-to nowhere is not a URL"] = { "trigger", "text", "--to", "nowhere" },
       ["%-%-header must be Name: value, not X"] = { "trigger", "text", "--to", "http://127.0.0.1:1", "--header", "X" },

@@ -1,4 +1,4 @@
--- Reads the numbers of entries, the conversations, the errors and the rates of an inbox or an outbox from its store.
+-- Reads from the store of an inbox or an outbox the numbers of entries, the conversations, the errors and the rates.
 
 local core = require "waba.core"
 local entries = require "waba.outbox.entry"

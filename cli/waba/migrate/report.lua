@@ -67,7 +67,7 @@ end
 ---@field on_premise table|nil    the body of POST /v1/messages; nil if On-Premise hosting would refuse the message
 ---@field on_premise_error waba.Error|nil  the reason why On-Premise hosting would refuse the message
 ---@field cloud table|nil         the body of POST /messages; nil if Cloud hosting would refuse the message
----@field changes waba.migrate.Change[]    the fields that differ; `client:send` writes them for the client's hosting
+---@field changes waba.migrate.Change[]    the fields that differ; `client:send` writes the form of the client's hosting
 ---@field lacking waba.migrate.Lack[]      the fields without a counterpart; `cloud` does not have these fields
 
 function report.message(source)

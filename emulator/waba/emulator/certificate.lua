@@ -1,5 +1,6 @@
 -- Creates certificates with luaossl, for the emulator and for tests: an authority, and server certificates that the
--- authority signs. A client trusts the authority through its option `ca_file`.
+-- authority signs. A client whose option `ca_file` names the authority's file trusts the
+-- authority.
 
 local files = require "waba.emulator.files"
 

@@ -38,7 +38,7 @@ function Handle:customer(number, about)
   return customers.new(self.remote, tostring(number), about)
 end
 
---- Sets the data of a contact, and returns them.
+--- Sets the data of a contact, and returns all data of the contact.
 ---@param number string
 ---@param about? waba.emulator.ContactOptions
 ---@return { wa_id: string, status: string, name: string?, user_id: string?, blocked: boolean, window: boolean }|nil

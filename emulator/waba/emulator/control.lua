@@ -15,7 +15,8 @@ local MAX_CALL, MAX_MEDIA = 64 * 1024 * 1024, 4 * 1024 * 1024 * 1024
 local function equals(value, wanted) return value == wanted end
 local function is_after(_, wanted, entry) return entry.sequence > wanted end
 
--- The functions that compare a field of an entry with the filter's value; other fields must be equal.
+-- For some fields of an entry, the function that compares the field with the filter's value. The other fields must be
+-- equal to the filter's value.
 local REQUESTS = { since = is_after, path = refusals.path_matches,
   method = function(method, wanted) return method == wanted:upper() end }
 local WEBHOOKS = { since = is_after, status = function(status, wanted) return (status or false) == wanted end }

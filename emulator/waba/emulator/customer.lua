@@ -370,7 +370,7 @@ function Customer:reaction(message_id, emoji, options)
   return send(self, "reaction", { message_id = message_id, emoji = emoji }, options)
 end
 
---- Sends a message of any type. The emulator does not convert its content.
+--- Sends a message of any type. The emulator does not convert the content of the message.
 ---@param kind string
 ---@param content any
 ---@param options? waba.emulator.InboundOptions

@@ -65,7 +65,7 @@ function gateway.class(name, class, sections)
   return setmetatable(class, Gateway)
 end
 
---- Adds the part that both hostings have in common to `self`, the table with the other fields of the gateway.
+--- Completes the object `self` of a gateway: adds the fields that gateways of both hostings have.
 function gateway.new(class, self)
   local options = self.options
   self.failures, self.journal = refusals.failures(self.chance, class.responses.row), journals.ring(options.keep)

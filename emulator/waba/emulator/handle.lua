@@ -164,7 +164,7 @@ function Handle:message(id)
   return list and list[1], err
 end
 
---- The counts of events so far.
+--- The numbers of requests, messages and webhooks at a gateway.
 ---@class waba.emulator.Counts
 ---@field requests integer   requests that were received
 ---@field messages integer   messages that were accepted, or sent by customers
@@ -177,7 +177,7 @@ end
 -- The counts that begin at 0 again after `forget`.
 local GROWING = { "requests", "messages", "attempts", "delivered", "given_up" }
 
---- Counts the events so far.
+--- Returns the numbers of requests, messages and webhooks since the start or the last call of `forget`.
 ---@return waba.emulator.Counts|nil
 ---@return waba.Error? err
 function Handle:counts()
@@ -199,7 +199,8 @@ function Handle:forget()
   return self.before and true, err
 end
 
--- Returns whether `pending` is at most the wanted count, and every other count at least the wanted count.
+-- Returns whether the wanted counts are reached: `pending` must be at most the wanted count, and every other count at
+-- least the wanted count.
 local function reached(counts, wanted)
   for name, value in pairs(wanted) do
     local have = counts[name]

@@ -29,7 +29,8 @@ local HANDLE_OPTIONS = {
   sleep = "fun(seconds: number)", -- the function that `wait` calls to sleep; default: detected
 }
 
---- A business number: the object for its On-Premise gateway. The field `cloud` is the object for its Cloud gateway.
+--- A business number. The object belongs to the number's On-Premise gateway; the field `cloud` is the object of the
+--- number's Cloud gateway.
 ---@class waba.emulator.Number : waba.emulator.Handle
 ---@field cloud waba.emulator.CloudHandle
 local Number = setmetatable({}, { __index = Handle })
@@ -172,8 +173,8 @@ end
 ---@return table
 function Cloud:options(more) return options_for(self, more, "cloud") end
 
---- Ends the process and removes its files; after `connect` it ends the connection only. Further calls of `stop` have no
---- effect.
+--- Ends the emulator's process and removes the files of the process; after `connect`, ends the connection only.
+--- Further calls of `stop` have no effect.
 function Emulator:stop()
   local stopped = self.started and self.remote:ask("stop", {}, STOP_TIMEOUT)
   self.remote:close()

@@ -152,7 +152,7 @@ local function read_arguments(arguments)
   while arguments[i] do
     local name, value = arguments[i]:match("^%-%-([^=]+)=?(.*)$")
     local kind = name and kinds[name:gsub("%-", "_")]
-    if not kind then return nil, "unknown argument " .. arguments[i] .. ": waba emulator --help lists all" end
+    if not kind then return nil, "unknown argument " .. arguments[i] .. ": waba emulator --help lists all arguments" end
     if not arguments[i]:find("=", 1, true) then
       value = arguments[i + 1]
       if kind[1]:find("boolean") and (not value or value:find("^%-%-")) then
@@ -174,8 +174,8 @@ local function read_arguments(arguments)
   return values
 end
 
--- Divides the arguments into those of the emulator, and the program with its arguments after "--". The third result is
--- true if the emulator's arguments have --help.
+-- Divides the arguments at "--" into the arguments of the emulator, and the program with its arguments. The third
+-- result is true if --help is before "--".
 local function split(arguments)
   local own, program, help = {}, nil, false
   for _, word in ipairs(arguments) do

@@ -15,8 +15,8 @@ end
 --- Returns the path for a new file.
 function Store:new_file() return self.gateway.folder .. "/" .. self.new_id() end
 
---- Adds the file with the path `file`, which `new_file()` has returned, and returns its entry. `about` has its MIME
---- type (`type`), `size` and `sha256` in hexadecimal.
+--- Adds the file with the path `file`, which `new_file()` has returned, and returns its entry. `about` has the
+--- file's MIME type (`type`), `size` and `sha256` in hexadecimal.
 function Store:add(file, about, retention)
   local id = file:match("[^/]+$")
   self.files[id] = { id = id, type = about.type, size = about.size, sha256 = about.sha256, file = file }

@@ -150,7 +150,7 @@ function message_rules.media(kind, id, fields)
   })
 end
 
---- Creates the rule of a location. `description` is the rule of its fields `name` and `address`.
+--- Creates the rule of a location. `description` is the rule of the location's fields `name` and `address`.
 function message_rules.location(description)
   return object({
     latitude = { is = "decimal", required = true, range = { -90, 90 } },

@@ -180,7 +180,7 @@ local function read_folder(folder)
   if pipe then pipe:close() end
   if not is_folder then return nil, ("option templates: %s is not a folder"):format(folder) end
   if not paths[1] then
-    return nil, ("option templates: the folder %s has no templates: files *.json are expected, as waba templates pull"
+    return nil, ("option templates: the folder %s has no templates: expected files *.json, as waba templates pull"
       .. " writes them"):format(folder)
   end
   local list = {}
@@ -208,8 +208,8 @@ function options.with_folders(values)
   return not message and copy or nil, message
 end
 
--- Returns the options in a list, each with its value in the first of the sources that has the option. Options in `own`
--- are not taken from the last source.
+-- Returns the options in `list`. The value of an option comes from the first source that has the option. Options in
+-- `own` are not taken from the last source.
 local function collect(list, own, sources)
   local collected = {}
   for _, row in ipairs(list) do

@@ -54,8 +54,8 @@ end
 
 local KINDS = { "on_premise", "cloud" }
 
---- Adds a business number to both ports. The options must be complete. Returns the descriptions of its gateways by
---- hosting (name, url, api_key, number …); or nil and an error message.
+--- Adds a business number to both ports. The options must be complete. Returns a description (name, url,
+--- api_key, number …) of the number's gateway for each hosting; or nil and an error message.
 function Process:add_number(options)
   local own = { on_premise = options, cloud = options.cloud }
   for _, kind in ipairs(KINDS) do

@@ -57,7 +57,7 @@ function on_premise.row(code, details, title)
     href = "https://developers.facebook.com/docs/whatsapp/api/errors/" }
 end
 
---- Creates an error response of the WhatsApp client. `rows` are its error objects.
+--- Creates an error response of the WhatsApp client. `rows` are the error objects in the response.
 function on_premise.errors(rows, status, version)
   return on_premise.json(status, { errors = rows, meta = { api_status = "stable", version = version } })
 end

@@ -55,8 +55,8 @@ local TEXTS = {
   variant = "Parameter '%s' is '%s', it must be one of: %s", surplus = "Parameter '%s' is not required%s",
   unique = "Parameter '%s' is not unique", total = "Parameter '%s' has %d %s in all, at most %d are allowed",
   none_of = "Parameter %s is mandatory: %s is required", several_of = "Parameter %s exclude each other: %s is allowed",
-  needs_other = "Parameter '%s.%s' is not required: it goes with %s",
-  when_several = "Parameter '%s[%d].%s' is mandatory where there are several",
+  needs_other = "Parameter '%s.%s' is allowed only with %s",
+  when_several = "Parameter '%s[%d].%s' is mandatory if there are several elements",
 }
 
 -- Maps the name of an error text in TEXTS to the kind of the error, which selects the error code. A name that is

@@ -16,9 +16,8 @@ end
 local FILES = 'COMPREPLY=($(compgen -f -- "$cur"))'
 local BEFORE_FILES = "compopt -o filenames 2>/dev/null; local IFS=$'\\n'; "
 
--- For each shell, a pattern and its replacement. The pattern finds the code that completes --profile in the script of
--- argparse. The code that
--- replaces it completes the names of profiles.
+-- For each shell, a pattern and a replacement. The pattern finds the code that completes --profile in the script of
+-- argparse. The replacement is code that completes the names of profiles.
 local PROFILES = {
   bash = { '(%-%-profile%)\n%s*)[^\n]*', '%1COMPREPLY=($(compgen -W "$(waba profiles 2>/dev/null)" -- "$cur"))' },
   zsh = { '("%-%-profile%[[^\n]-): :_files', "%1: :($(waba profiles 2>/dev/null))" },

@@ -39,7 +39,8 @@ local function run(ctx, args)
   if not args.code:find "^%d+$" then ctx:wrong("the code must be a number, not " .. args.code) end
   local row = waba.explain(args.code)
   return ctx:show(row, {
-    kind = "not_found", message = ("unknown error code %s: waba explain without a code lists all"):format(args.code),
+    kind = "not_found",
+    message = ("unknown error code %s: waba explain without a code lists all codes"):format(args.code),
   }, show)
 end
 

@@ -32,12 +32,13 @@ local function list_kinds(ctx, hosting)
 end
 
 local function kind_of(ctx, name, hosting)
-  if not name then ctx:wrong "a kind of event is missing: waba trigger --list lists them" end
+  if not name then ctx:wrong "a kind of event is missing: waba trigger --list lists all kinds" end
   local known = {}
   for _, kind in ipairs(event_kinds.list) do known[kind.name] = kind end
   local kind = known[name]
   if not kind then
-    ctx:wrong(("there is no kind %s%s: waba trigger --list lists them"):format(name, option.suggestion(name, known)))
+    ctx:wrong(("there is no event kind %s%s: waba trigger --list lists all kinds"):format(name,
+      option.suggestion(name, known)))
   end
   if kind.cloud and hosting ~= "cloud" then
     ctx:wrong(("%s exists on Cloud hosting only: add --hosting cloud"):format(name))

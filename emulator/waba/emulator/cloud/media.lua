@@ -32,7 +32,7 @@ end
 
 -- The reading of a form ---------------------------------------------------------------------------
 
--- Returns the boundary in a header Content-Type; nil if its type is not multipart/form-data.
+-- Returns the boundary in a header Content-Type; nil for types other than multipart/form-data.
 local function boundary_of(content_type)
   if not content_type or not content_type:lower():find("^%s*multipart/form%-data") then return nil end
   return content_type:match("[Bb][Oo][Uu][Nn][Dd][Aa][Rr][Yy]=\"([^\"]+)\"")

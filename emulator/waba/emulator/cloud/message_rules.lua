@@ -166,8 +166,8 @@ local function check_cards(cards, path)
   end
 end
 
--- Creates the variant of a kind of interactive message. `action` has the rules of the fields of its action, and `parts`
--- the rules of its header, body and footer.
+-- Creates the variant of a kind of interactive message. `action` has the rules of the fields of the message's action,
+-- and `parts` the rules of the message's header, body and footer.
 local function interactive(action, parts) return { fields = with(parts, { action = required(object(action)) }) } end
 
 local HEADER, BODY, FOOTER = header(), required(words(1024)), words(60)

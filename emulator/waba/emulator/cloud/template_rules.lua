@@ -158,7 +158,7 @@ function check_components(components, path, context)
     local found = checker:first(component, context.card and CARD_COMPONENT or COMPONENT, place, context)
     if found then return found end
     local kind = component.type
-    if seen[kind] then return invalid("%s: is a second %s, one is allowed", place, kind) end
+    if seen[kind] then return invalid("%s: is a second %s, only one is allowed", place, kind) end
     seen[kind] = component
   end
   return check_together(seen, path, context)

@@ -206,8 +206,8 @@ end
 local required, _, object, list = message_rules.constructors()
 local IDS = object({ hsm_ids = required(list({ is = "string|integer" }, 1, MOST_IDS)) })
 
--- Returns a handler that applies a function to each template in the body of a request if its status is allowed. The
--- response has the ids of the templates that were changed, and of those that were not.
+-- Returns a handler that applies a function to each template in the body of a request if the template's status is in
+-- `allowed`. The response has the ids of the changed templates, and the ids of the other templates.
 local function changer(allowed, apply)
   return function(gateway, _, body)
     local succeeded, failed = {}, {}

@@ -34,7 +34,7 @@ local function recipient_error(gateway, number, contact)
     end
     return new_error("not_found", "unknown contact")
   elseif contact and contact.identity and not contact.identity.acknowledged then
-    return new_error("identity_changed", "to: the identity of the recipient has changed: acknowledge it first")
+    return new_error("identity_changed", "to: the identity of the recipient has changed: acknowledge the change first")
   elseif gateway.options.require_webhook and not gateway.webhooks.addresses.number then
     return new_error("webhook_missing", "no webhook URL is set: set one before you send messages")
   end

@@ -102,7 +102,7 @@ local function check_components(components, path)
   local seen = {}
   for i, component in ipairs(components) do
     local kind = type(component) == "table" and component.type or i
-    if seen[kind] then return invalid("%s[%d].type: is a second %s, one is allowed", path, i - 1, kind) end
+    if seen[kind] then return invalid("%s[%d].type: is a second %s, only one is allowed", path, i - 1, kind) end
     seen[kind] = true
   end
   return not seen.BODY and invalid("components: a BODY is required") or nil
