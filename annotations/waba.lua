@@ -461,7 +461,7 @@ local nginx = {}
 ---@field wait? boolean  true: the gateway responds when all results are known; false: a result may have the status "processing"; default: false
 ---@field force? boolean  true: the gateway also checks numbers that it has checked in the last 7 days; default: false
 
---- The elements of a chat. `get` and `set` return all fields.
+--- The elements of a chat: ice breakers, commands and the welcome message. `get` and `set` return all fields.
 ---@class waba.Automation
 ---@field enable_welcome_message? boolean  true: a webhook reports when a customer opens the chat for the first time
 ---@field prompts? string[]  ice breakers: at most 4, each with at most 80 characters and no emoji
@@ -497,7 +497,7 @@ local nginx = {}
 ---@field data? string  instead of `file`: the bytes of the file
 ---@field reader? fun(): string|nil  instead of `file` and `data`: returns the next bytes of the file; nil at the end. The bytes are first stored in a temporary file, so that they can be sent again
 ---@field type? string  image/jpeg, image/png, video/mp4 or application/pdf; default: by the name of the file
----@field size? integer  bytes of the file
+---@field size? integer  the number of bytes in the file
 ---@field filename? string  the name that the platform gets; default: the name of the file
 ---@field upload? string  the value of `err.upload` after a failed upload: only the rest of the file is sent
 ---@field progress? fun(sent: integer, total: integer)  called while bytes are sent
@@ -567,7 +567,7 @@ local nginx = {}
 --- The changes of a template.
 ---@class waba.TemplateEdit
 ---@field category? "AUTHENTICATION"|"MARKETING"|"UTILITY"
----@field components? table[]  in the platform's form; replace all stored components
+---@field components? table[]  in the platform's form; they replace all stored components
 ---@field allow_category_change? boolean  true: the platform may change a wrong category instead of rejecting the template
 ---@field parameter_format? string  Cloud: "POSITIONAL", the default of the platform, or "NAMED"
 ---@field sub_category? string  Cloud hosting only
@@ -589,7 +589,7 @@ local nginx = {}
 
 --- The templates to delete.
 ---@class waba.TemplateDeleteOptions
----@field id? string|integer  Cloud: the id of a template, to delete one language; default: all languages
+---@field id? string|integer  Cloud: the id of the template in one language, to delete only this language; default: deletes the template in all languages
 
 --- The filters of the library.
 ---@class waba.LibraryFilter
@@ -964,8 +964,8 @@ function waba.product(content) end
 function waba.product_list(content) end
 
 --- A message with a link to the complete catalogue. Cloud hosting only.
----@param content { body: string, footer: string?, thumbnail_product_retailer_id: string? }  the product whose picture
----  is shown; default: the first product of the catalogue
+---@param content { body: string, footer: string?, thumbnail_product_retailer_id: string? }
+---  thumbnail_product_retailer_id: the product whose picture is shown; default: the first product of the catalogue
 ---@return waba.Message
 function waba.catalog(content) end
 

@@ -4,7 +4,7 @@ local encoding = {}
 
 local DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
--- Returns the digit of base64 whose lowest bit has the value `unit`.
+-- Returns the base64 digit for six bits of `number`, of which the lowest bit has the value `unit`.
 local function digit(number, unit)
   local at = math.floor(number / unit) % 64 + 1
   return DIGITS:sub(at, at)

@@ -5,7 +5,7 @@ local errors = {}
 --- The kind of an error.
 ---@alias waba.ErrorKind
 ---| "invalid"      # the library or the gateway has refused the request: a field is missing, too long or of wrong type
----| "blocked"      # 360dialog keeps this resource or the account closed
+---| "blocked"      # the account, the number or the recipient is blocked, or 360dialog does not allow this request
 ---| "auth"         # the API key is invalid, or it belongs to another business number
 ---| "not_found"    # the id, name or path does not exist
 ---| "rate_limited" # too many requests, or the gateway is overloaded; see `retry_after`

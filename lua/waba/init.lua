@@ -19,12 +19,12 @@ local FUNCTIONS = {
   sleep = { "waba.runtime", "sleep" },
 }
 
--- The names of the API that are whole modules.
+-- The names of the API whose values are complete modules.
 local MODULES = {
   inbox = "waba.inbox", outbox = "waba.outbox", pace = "waba.pace", webhook = "waba.webhook",
 }
 
--- The names of the API that are modules of another package, each with its module and its rock.
+-- The names of the API whose values are modules of another package: the module and the rock of each.
 local PACKAGES = {
   emulator = { "waba.emulator", "waba-emulator" },
   migrate = { "waba.migrate", "waba-cli" },

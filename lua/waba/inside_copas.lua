@@ -1,6 +1,7 @@
 -- Finds out whether copas runs a coroutine. `runtime` loads this file when the program has loaded copas.
 
--- The functions of copas that resume its coroutines; `addthread` resumes a coroutine only before version 4.
+-- The functions of copas that resume its coroutines; `addthread` resumes a coroutine only in
+-- versions before 4.
 local RESUMING = { "step", "addthread" }
 
 local is_watched = false -- whether `watch` has wrapped the functions in RESUMING

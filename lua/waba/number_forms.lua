@@ -36,16 +36,17 @@ local function digits_of_exponent(plus, whole, fraction, exponent)
   return plus .. whole .. fraction:sub(1, shift)
 end
 
--- Returns the digits before a decimal mark if only zeros follow. One or two digits after a point are decimals. Three or
--- more digits after a point are a group of digits, as in "49151.123456", unless all of them are zeros.
+-- Returns the digits before a decimal mark if only zeros follow the mark. A point before three or more digits separates
+-- groups of digits, as in "49151.123456", and is not a decimal point. If these digits are all zeros, the result is an
+-- error, unless the number would have too many digits with the zeros; in this case the point is a decimal point.
 local function digits_of_decimal(whole, mark, fraction)
   local _, count = whole:gsub("%d", "")
   local is_zero, is_short = not fraction:find "[^0]", #fraction <= 2
   if count < LEAST or mark == "." and not is_zero and not is_short then return whole .. mark .. fraction end
   if not is_zero then return nil, "is a number with decimals: expected the digits of a phone number" end
   if mark == "." and not is_short and count + #fraction <= MOST then
-    return nil, ("ends in a point and %d zeros, which may be decimals or digits: write it without the point"):format(
-      #fraction)
+    return nil, ("ends in a point and %d zeros, which may belong to the number or be decimal places: remove the point, "
+      .. "and also the zeros if they are decimal places"):format(#fraction)
   end
   return whole
 end

@@ -46,7 +46,7 @@ local function parse_type(written)
   return alternatives
 end
 
--- The parsed types, by their text.
+-- The result of `parse_type` for each type, by the text of the type.
 local types = setmetatable({}, { __index = function(parsed, written)
   parsed[written] = parse_type(written)
   return parsed[written]
@@ -72,7 +72,8 @@ local function fits(value, alternatives)
   return false
 end
 
--- Returns the text of an invalid value for an error text: a number that is out of bounds, else the type of the value.
+-- Returns the description of an invalid value for an error text: the number if it is out of bounds, else the type of
+-- the value.
 local function shown(value, alternatives)
   for _, one in ipairs(alternatives) do
     if one.sign and type(value) == "number" and is_kind(value, one.kind) then return tostring(value) end

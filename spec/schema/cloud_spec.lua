@@ -80,7 +80,7 @@ describe("the check of a message for Cloud hosting", function()
         waba.flow { body = "x", flow_id = "1", flow_cta = "Book", data = { branch = "Berlin" } },
       ["interactive.action.cards has 1 element; at least 2 elements are needed"] =
         waba.carousel { body = "x", cards = cards(1) },
-      ["interactive.action.cards[2].body is missing; either all have body, or none"] =
+      ["interactive.action.cards[2].body is missing; either all elements have body, or none"] =
         waba.carousel { body = "x", cards = cards(2, function(i) return { body = i == 1 and "x" or nil } end) },
       ["interactive.action.cards[2].header.type differs from that of the first element; it must be the same in all elements"] =
         waba.carousel { body = "x", cards = cards(2, function(i)
@@ -99,7 +99,7 @@ describe("the check of a message for Cloud hosting", function()
       ["interactive.action.parameters.total_amount must be an object, not a number"] = order { total_amount = 50 },
       ["interactive.action.parameters.order.items[1].quantity is 0; it must be at least 1"] =
         order { items = { { name = "Boot", amount = { value = 5000 }, quantity = 0 } } },
-      ["template.components[1].parameters[2].parameter_name is missing; either all have parameter_name, or none"] =
+      ["template.components[1].parameters[2].parameter_name is missing; either all elements have parameter_name, or none"] =
         template { body = { { text = "Eva", parameter_name = "first_name" }, "118" } },
       ["template.components[1].parameters[1].location.address is missing"] =
         template { header = waba.location { latitude = 0, longitude = 0, name = "Shop" } },

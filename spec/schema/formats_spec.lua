@@ -172,8 +172,8 @@ describe("the placeholders of a text", function()
       ["a {{1}} {{2}} b"] = "has a placeholder right behind another", ["a {{1}}, {{2}} b"] = true, [""] = true, ["  "] = true,
     },
     at_end_of_url = {
-      ["https://a/"] = true, ["https://a/{{1}}"] = true, ["https://a/{{2}}"] = "has a placeholder that is not {{1}} at its end",
-      ["https://a/{{1}}/b"] = "has a placeholder that is not {{1}} at its end", ["https://a/{{1}}{{2}}"] = "has 2 placeholders",
+      ["https://a/"] = true, ["https://a/{{1}}"] = true, ["https://a/{{2}}"] = "has an invalid placeholder; only {{1}} at the end",
+      ["https://a/{{1}}/b"] = "has an invalid placeholder; only {{1}} at the end", ["https://a/{{1}}{{2}}"] = "has 2 placeholders",
     },
   }
   for name, rows in pairs(ROWS) do

@@ -71,8 +71,9 @@
 ---@field participant_parent_user_id string?  Cloud
 ---@field conversation { id: string?, expiration_timestamp: integer?, origin: table? }|nil
 ---@field pricing { pricing_model: string?, billable: boolean?, category: string?, type: string? }|nil
----@field replaced { id: string?, error: waba.Error? }|nil  of a status: the result of sending the template in the option
----                          `otherwise` of `client:send`, if the message has failed because of a closed window
+---@field replaced { id: string?, error: waba.Error? }|nil  of a status, if the message has failed because the 24-hour
+---                          window was closed: the result of sending the template in the option `otherwise` of
+---                          `client:send`
 ---@field data string?       of a status: the option `data` of `client:send` (Cloud)
 ---@field outbox_id string?  of a status: the id of the outbox entry, if the message came from an outbox (Cloud)
 ---@field payment table?     of a status of type "payment": reference_id, amount, currency, transaction (Cloud)
@@ -101,8 +102,8 @@
 ---@field name string?          the name in the customer's profile
 ---@field username string?      Cloud
 
---- What the customer has chosen or entered. In an event with a client, a call of this table sends a message to the
---- customer.
+--- What the customer has chosen or entered. If the event has a client, `event.reply(event, message)` sends a message
+--- to the customer.
 ---@class waba.EventReply
 ---@overload fun(event: waba.Event, message: waba.Message, options: waba.SendOptions?): waba.Sent|nil, waba.Error?
 ---@field kind "button"|"list"|"flow"|"call_permission"|"payment_method"|nil  nil in an event without a reply

@@ -17,8 +17,8 @@ hosting.NAMES = { on_premise = true, cloud = true }
 ---@field binary? boolean       true: a 2xx body is bytes, not JSON
 ---@field summary? fun(body: string): any  picks fields from a 2xx body; returns nil if the body must be decoded instead
 ---@field query? table<string, any>  query parameters that every request has
----@field result? string       the places of the content in the response, such as "data.1", separated by blanks; without
----                             `result` the whole body is the content
+---@field result? string       the paths at which the response can have the content, such as "data.1", separated by
+---                             blanks; without `result` the whole body is the content
 ---@field may_be_unset? boolean  true: the status 404 means that no value is set
 ---@field is_external? boolean  true: requests go to another host, which has its own rate limits
 ---@field unsupported? string   the error text if the hosting does not have the endpoint; then the other fields are nil

@@ -72,7 +72,7 @@ local function buttons_of(defined, values, code, found, path)
   end
 end
 
-local content_of -- declared here, because the content of a template contains that of its cards
+local content_of -- declared here, because the content of a template contains the content of its cards
 
 local function cards_of(defined, values, found, path)
   if not defined or not is_table(values.cards) then return values.cards end

@@ -65,8 +65,8 @@ function message.product_list(content)
 end
 
 --- A message with a link to the complete catalogue. Cloud hosting only.
----@param content { body: string, footer: string?, thumbnail_product_retailer_id: string? }  the product whose picture
----  is shown; default: the first product of the catalogue
+---@param content { body: string, footer: string?, thumbnail_product_retailer_id: string? }
+---  thumbnail_product_retailer_id: the product whose picture is shown; default: the first product of the catalogue
 ---@return waba.Message
 function message.catalog(content)
   local result, parameters = frame.named("catalog_message", "catalog_message", content)

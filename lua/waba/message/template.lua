@@ -113,11 +113,11 @@ local function voice_call_parameters(value)
   return result
 end
 
--- The short forms of buttons: the field of waba.TemplateButton, the platform's sub_type, and the function that returns
--- the parameters, or the action in the only parameter. If a button has several of these fields, the first field in this
--- list is used. If `may_be_true` is true, the message has no component for a button whose field has the value true.
--- `type` is the button's type in a definition; the default is the sub_type. A button with `optional` needs no value.
--- `default` is the value that `filling.fill` uses if the caller has passed no value.
+-- The short forms of buttons: the field of waba.TemplateButton, the platform's sub_type, and a function: `parameters`
+-- returns the parameters, `action` returns the action in the only parameter. If a button has several of these fields,
+-- the first field in this list is used. If `may_be_true` is true, the message has no component for a button whose field
+-- has the value true. `type` is the button's type in a definition; the default is the sub_type. A button with
+-- `optional` needs no value. `default` is the value that `filling.fill` uses if the caller has passed no value.
 local short_buttons = {
   { field = "payload", sub_type = "quick_reply", optional = true, parameters = string_of "payload" },
   { field = "url", sub_type = "url", parameters = string_of "text" },

@@ -26,7 +26,7 @@ local RULE = {
   },
 }
 
---- The elements of a chat. `get` and `set` return all fields.
+--- The elements of a chat: ice breakers, commands and the welcome message. `get` and `set` return all fields.
 ---@options waba.Automation
 local FIELDS = {
   enable_welcome_message = "boolean", -- true: a webhook reports when a customer opens the chat for the first time

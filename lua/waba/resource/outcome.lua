@@ -5,7 +5,7 @@ local values = require "waba.hosting.values"
 
 local outcome = {}
 
--- Returns the content of a response: the value at the first of the places `result` of the endpoint that has a value.
+-- Returns the content of a response: the value at the first path of `endpoint.result` that exists in the response.
 local function content_of(endpoint, json)
   if not endpoint.result then return json end
   for place in endpoint.result:gmatch "%S+" do
@@ -36,8 +36,8 @@ end
 ---@param name string  the name of the endpoint
 ---@param call waba.Call|nil
 ---@param read fun(content: any): any
----@param absent? string  as in `outcome.read`, also `kind`
----@param kind? waba.ErrorKind
+---@param absent? string        see `outcome.read`
+---@param kind? waba.ErrorKind  see `outcome.read`
 function outcome.fetch(client, name, call, read, absent, kind)
   return outcome.read(client.hosting.endpoints[name], read, absent, kind, client:call(name, call))
 end

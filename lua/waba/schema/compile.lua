@@ -68,7 +68,7 @@ local UNKNOWN = "waba.schema.unknown_field"
 ---
 ---@field each? waba.Rule  the rule of a list's elements
 ---@field count? { [1]: integer, [2]: integer? }  the smallest (default: 1) and the largest length of a list
----@field has? waba.Rule  at least one element must satisfy this rule, whose `message` is the error text
+---@field has? waba.Rule  a rule that at least one element must satisfy; its field `message` is the error text
 ---@field unique? string[]  paths at which all values must differ: "reply.id" compares the elements of the list,
 ---  "rows[].id" compares the elements of all lists `rows`
 ---@field same? string[]  paths at which all elements must have the same value or no value; "#action.buttons" compares
@@ -96,7 +96,8 @@ local function effective(node, mode)
   return with(node, node.inferred)
 end
 
--- Every other field of a rule but `check` has a function in object_rules.lua or list_rules.lua.
+-- The fields of a rule that have no function in object_rules.lua or list_rules.lua. The field `check` is not in this
+-- table, because its value is the function.
 local WITHOUT_FUNCTION = {
   is = true, required = true, unsupported = true, message = true, also = true, when = true, inferred = true,
   fields = true, open = true, refused = true, instead = true, suggest = true, each = true, count = true,
@@ -265,7 +266,7 @@ end
 
 local made = { [true] = setmetatable({}, { __mode = "k" }), documented = setmetatable({}, { __mode = "k" }) }
 
---- Compiles a rule to a function that takes a value and returns a waba.RuleError or nil. Returns a false value for a
+--- Compiles a rule to a function that takes a value and returns a waba.RuleError or nil. Returns nil or false for a
 --- rule that accepts every value. `known` has the fields that have selected the rule as a variant.
 ---@param node waba.Rule
 ---@param mode true|"documented"  "documented": the check ignores `inferred`

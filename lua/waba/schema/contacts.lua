@@ -11,8 +11,8 @@ local one_more_name = { "first_name", "last_name", "middle_name", "prefix", "suf
 local name = required(object(with(strings(table.concat(one_more_name, " ")),
   { formatted_name = required(shared.some_text) })))
 
---- Returns the rule of a list of contact cards. `name(names)` returns a rule that requires, beside the formatted name,
---- one of the parts `names`.
+--- Returns the rule of a list of contact cards. `differences.name(names)` returns a part of the rule of the name, by which
+--- one of the fields `names` is required beside formatted_name.
 ---@param differences { most: integer?, name: table, phone_type: waba.Rule, fields: table?, refused: table? }
 return function(differences)
   local fields = {

@@ -86,7 +86,7 @@ return {
   wa_id = format("must be 7 to 15 digits: a WhatsApp id as in webhooks, or a phone number with its country code",
     function(text) return core.is_number(text, 7, 15) end),
 
-  -- the platform refuses other values of a template's placeholder with the codes 2006 and 2007
+  -- for values of placeholders in templates; the platform refuses invalid values with the codes 2006 and 2007
   parameter = format("must not have line breaks, tabs or five spaces in a row", function(text)
     if find(text, "%c") and find(text, "[\n\r\t]") then return false end
     return #text < 5 or not find(text, "     ", 1, true)

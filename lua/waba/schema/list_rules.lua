@@ -207,7 +207,8 @@ return {
           local here, first = list[i][name] ~= nil, list[1][name] ~= nil
           if here ~= first then
             local at = here and 1 or i
-            return new_error(("is missing; either all have %s, or none"):format(name), ("[%d].%s"):format(at, name))
+            return new_error(("is missing; either all elements have %s, or none"):format(name),
+              ("[%d].%s"):format(at, name))
           end
         end
       end

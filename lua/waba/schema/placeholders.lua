@@ -93,7 +93,7 @@ end)
 placeholders.at_end_of_url = format(function(names, url)
   if #names > 1 then return ("has %d placeholders; at most 1 is allowed"):format(#names) end
   if #names == 1 and (names[1] ~= "1" or not url:find("}}$")) then
-    return "has a placeholder that is not {{1}} at its end; only that one is allowed"
+    return "has an invalid placeholder; only {{1}} at the end of the URL is allowed"
   end
 end)
 

@@ -14,7 +14,7 @@ creation.category = { required = true, one_of = { "AUTHENTICATION", "MARKETING",
 function creation.text(most) return shared.text(1, most) end
 function creation.list_of(rule, count) return { is = "list", count = count, each = rule } end
 
--- Reviewers of a template see its examples.
+-- The rule of the field `example` in a component. The platform's reviewers of a template see the examples.
 creation.example = shared.lenient
 
 creation.file_example = creation.example { header_handle = creation.list_of(shared.some_text, { 1, 1 }) }
@@ -59,9 +59,10 @@ creation.no_otp = creation.buttons(creation.some_variants("type", {
   OTP = open { type = { inferred = creation.never "is OTP; it is allowed in the category AUTHENTICATION only" } },
 }))
 
--- The rule of a list that must have a component with the fields `fields`.
+-- The rule of a list that must have a component with the fields `fields`. A rule without `message` can only be a
+-- condition (`when`), whose error text is never shown.
 function creation.has(fields, message)
-  return { is = "list", has = open(fields, { message = message or "does not have the required component" }) }
+  return { is = "list", has = open(fields, { message = message }) }
 end
 
 creation.has_body = creation.has({ type = { one_of = { "BODY" } } }, "has no BODY; a template needs one")

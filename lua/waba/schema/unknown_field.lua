@@ -27,7 +27,7 @@ function unknown_field.of(name, node, known)
   if type(name) ~= "string" then
     return errors.new(("must be an object; it has the key %s, which is not a string"):format(tostring(name)))
   elseif not errors.can_show(name) then
-    return errors.new("has an unknown field")
+    return errors.new("has an unknown field, whose name is too long or not printable")
   end
   local near = nearest_field(name, node, known)
   return errors.new("is not a known field" .. (near and ("; did you mean %s?"):format(near) or ""), "." .. name)

@@ -5,8 +5,8 @@ local sent = require "waba.hosting.sent"
 local HEALTH_FIELDS = "id,display_phone_number,verified_name,name_status,quality_rating,status,throughput,"
   .. "platform_type,code_verification_status,whatsapp_business_manager_messaging_limit"
 
--- Returns the endpoint that reads fields of the profile. The platform documents two places for the fields. `place` is
--- the path of the content below these places.
+-- Returns the endpoint that reads `fields` of the profile. The platform documents two paths at which the response can
+-- have the profile. `place` is the path of the content inside the profile.
 local function get_profile(fields, place, may_be_unset)
   return {
     method = "GET", path = "/whatsapp_business_profile", query = { fields = fields }, may_be_unset = may_be_unset,

@@ -26,8 +26,8 @@ media.kinds = {
 
 media.photo = { most = 5 * MB, types = { "image/jpeg", "image/png" } }
 
---- The rule of resumable uploads. A resumable upload has a handle, which examples in templates and the photo of a
---- profile require (cloud.md, section 3.6).
+--- The rule of resumable uploads. The result of a resumable upload is a handle, which examples in templates and the
+--- photo of a profile require (cloud.md, section 3.6).
 media.example = { most = 100 * MB, types = { "image/jpeg", "image/png", "video/mp4", "application/pdf" } }
 
 --- The largest request to the gateway, and the largest file from a customer, in bytes.

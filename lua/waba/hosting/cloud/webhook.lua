@@ -33,7 +33,7 @@ local latest, latest_display, latest_id, latest_account = {}, nil, nil, nil
 -- customer_changes.lua reads the changes of these fields.
 local CUSTOMER_CHANGES = { messaging_handovers = true, user_preferences = true, user_id_update = true }
 
--- Changes of these fields have messages to which a program must not reply.
+-- Changes of these fields contain messages to which a program must not reply.
 local WITH_MESSAGES = { standby = true, smb_message_echoes = true, message_echoes = true }
 
 -- Returns the event's fields for the business number of a change.

@@ -38,7 +38,7 @@ local endpoints = {
   set_business = { method = "POST", path = "/v1/settings/business/profile", idempotent = true },
 }
 
--- The endpoints that only Cloud hosting has, by the error text for a call of the endpoint on On-Premise hosting.
+-- Maps error texts to the names of the endpoints whose calls return the error, because only Cloud hosting has them.
 local UNSUPPORTED = {
   ["resumable uploads exist on Cloud hosting only: On-Premise hosting takes the file itself"] =
     "open_upload upload_state send_upload",

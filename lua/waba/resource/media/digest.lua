@@ -44,7 +44,7 @@ function digest.read(text)
   return (bytes:gsub(".", function(byte) return ("%02x"):format(byte:byte()) end))
 end
 
-local STEP = 262144 -- bytes that are hashed before other coroutines run, in about a millisecond
+local STEP = 262144 -- bytes that are hashed, in about a millisecond, before other coroutines can run
 
 ---@param path string
 ---@param pause fun()  lets other coroutines run; called after each step

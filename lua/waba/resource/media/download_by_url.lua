@@ -71,7 +71,7 @@ function by_url.info(resource, id, timeout)
 end
 
 -- Downloads a file from `url` or, if `url` is nil, in both steps. The third result is true if the URL of the file was
--- known, so that its host has served or refused the file.
+-- known and valid, so that an error can mean that the URL has expired.
 local function attempt(resource, id, url, options, destination, deadline)
   local info, err = { url = url }
   if not url then

@@ -19,7 +19,7 @@ resumable.OPTIONS = {
   reader = "fun(): string|nil", -- instead of `file` and `data`: returns the next bytes of the file; nil at the end. The
                        -- bytes are first stored in a temporary file, so that they can be sent again
   type = "string",     -- image/jpeg, image/png, video/mp4 or application/pdf; default: by the name of the file
-  size = "integer",    -- bytes of the file
+  size = "integer",    -- the number of bytes in the file
   filename = "string", -- the name that the platform gets; default: the name of the file
   upload = "string",   -- the value of `err.upload` after a failed upload: only the rest of the file is sent
   progress = "fun(sent: integer, total: integer)", -- called while bytes are sent
@@ -80,8 +80,8 @@ local function send_rest(client, session, source, offset, report, timeout)
 end
 
 -- Sends the rest of the file, and retries after temporary failures. The third result is true if the gateway has
--- received all bytes, but its response with the handle was lost. A lost response requires a new upload, because the
--- platform does not document a request with a rest of 0 bytes.
+-- received all bytes, but its response with the handle was lost. The caller must then send the file again in a new
+-- session, because the platform does not document a request that sends the remaining 0 bytes.
 local function complete(client, session, source, report, offset, deadline)
   local resumes = 0
   while true do

@@ -136,7 +136,7 @@ end
 
 ---@param options { file: string?, data: string?, reader: (fun(): string|nil)?, type: string?, size: integer? }
 ---@param what string      the name of the public method, for errors
----@param most integer     bytes after which a reader without a size is no longer read
+---@param most integer     the number of bytes after which a reader without a size is no longer read
 ---@param sniff? boolean   true: the first bytes of `data` determine its type
 ---@param again? boolean   true: the upload may send parts again, so the bytes of a reader are stored in a file
 ---@param level? integer   the level that the calling function would pass to `error`; default: 2

@@ -90,7 +90,7 @@ end
 --- Returns the photo: GET /v1/settings/profile/photo. On Cloud hosting, downloads the photo from the URL in the
 --- response to GET /whatsapp_business_profile, without the API key.
 ---@param options? waba.PhotoOptions
----@return waba.Download|{ link: string }|nil  `link` is the URL, with the option `link`
+---@return waba.Download|{ link: string }|nil  with the option `link`: a table with the URL in `link`
 ---@return waba.Error? err  kind "not_found" if there is no photo
 function photo:get(options)
   options = option.check(options, GET_OPTIONS, "client.profile:photo")

@@ -160,7 +160,7 @@ end
 ---@options waba.TemplateEdit
 local EDIT_OPTIONS = {
   category = '"AUTHENTICATION"|"MARKETING"|"UTILITY"',
-  components = "table[]",                          -- in the platform's form; replace all stored components
+  components = "table[]",                          -- in the platform's form; they replace all stored components
   allow_category_change = "boolean",               -- true: the platform may change a wrong category instead of
                                                    -- rejecting the template
   parameter_format = "string",                     -- Cloud: "POSITIONAL", the default of the platform, or "NAMED"
@@ -188,7 +188,8 @@ local CREATE_OPTIONS = option.with(EDIT_OPTIONS, {
 --- The templates to delete.
 ---@options waba.TemplateDeleteOptions
 local DELETE_OPTIONS = {
-  id = "string|integer",        -- Cloud: the id of a template, to delete one language; default: all languages
+  id = "string|integer",        -- Cloud: the id of the template in one language, to delete only this language;
+                                -- default: deletes the template in all languages
 }
 
 --- Creates a template in one language and submits it for review: POST /v1/configs/templates; POST /message_templates.

@@ -1,4 +1,5 @@
--- Methods of client.templates for the platform's library of templates and for comparisons (Cloud hosting only).
+-- Methods of client.templates for the platform's library of templates, and for the comparison of two templates
+-- (Cloud hosting only).
 
 local core = require "waba.core"
 local outcome = require "waba.resource.outcome"
@@ -29,7 +30,7 @@ local PAGE_OPTIONS = option.with(EACH_OPTIONS, {
   before = "string",   -- selects the page before this cursor
 })
 
---- A template of the library. `client.templates:create` has the option `library_template_name` for the name.
+--- A template of the library. `client.templates:create` with the option `library_template_name` creates a copy of it.
 ---@class waba.LibraryTemplate
 ---@field name string
 ---@field language string

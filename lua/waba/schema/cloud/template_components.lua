@@ -104,7 +104,7 @@ local button_types = {
     example = list_of(some_text, { 1, 1 }),
   }, { inferred = { check = function(button)
     if button.url:find "{{.-}}" and not button.example then
-      return errors.new("is missing; url has a placeholder", ".example")
+      return errors.new("is missing; the placeholder in url needs an example", ".example")
     end
   end } }),
   PHONE_NUMBER = object { text = label, phone_number = required(text(20)) },
@@ -145,8 +145,8 @@ local function are_grouped(list)
   for i = 2, #list do
     if (list[i].type == "QUICK_REPLY") ~= (list[i - 1].type == "QUICK_REPLY") then changes = changes + 1 end
     if changes > 1 then
-      return errors.new("is at an invalid position: all QUICK_REPLY must be adjacent, and so must the others",
-        ("[%d].type"):format(i))
+      return errors.new("is at an invalid position: all QUICK_REPLY buttons must be adjacent, and so must all other "
+        .. "buttons", ("[%d].type"):format(i))
     end
   end
 end
@@ -171,7 +171,7 @@ local has_product = has { type = one_of "HEADER", format = one_of "PRODUCT" }
 
 local has_product_button = has {
   type = one_of "BUTTONS",
-  buttons = { is = "list", has = open({ type = one_of "SPM" }, { message = "has no such button" }) },
+  buttons = { is = "list", has = open { type = one_of "SPM" } },
 }
 
 -- Returns the rule of a list of components. If the list satisfies the rule `condition`, each component must satisfy the
@@ -197,7 +197,7 @@ local card = object {
     has({ type = one_of "HEADER" }, "has no HEADER; a card needs one"),
     has({ type = one_of "BUTTONS" }, "has no BUTTONS; a card needs them"),
     with(when(has_product, { BUTTONS = creation.buttons(open { type = one_of("SPM", "URL") }) }), {
-      message = "has a button of another type; a product card takes SPM or URL",
+      message = "has a button of an invalid type; a card with a product takes only buttons of type SPM or URL",
     }),
     with(has({ type = one_of "HEADER", format = one_of "PRODUCT" },
       "has a button of type SPM; it needs a header of format PRODUCT"), { when = has_product_button }),
@@ -221,8 +221,8 @@ local function have_same_parts(cards)
   local first = parts_of(cards[1].components)
   for i = 2, #cards do
     if parts_of(cards[i].components) ~= first then
-      return errors.new("differ from those of the first element; all must have the same types in the same formats",
-        ("[%d].components"):format(i))
+      return errors.new("differ from those of the first card; all cards must have components of the same types and "
+        .. "formats, and buttons of the same types", ("[%d].components"):format(i))
     end
   end
 end
