@@ -1,5 +1,5 @@
--- Measures the cost of put, take and acknowledgement while many events wait, compared with an empty inbox in the same
--- run, and the bytes of an event:
+-- Measures the cost of put, take and acknowledgement while many events wait, compared with the cost in an empty inbox
+-- in the same run. Also measures the bytes of an event:
 --
 --   make bench BENCH=bench/backlog.lua                    a million events in SQLite and in Redis
 --   lua5.4 bench/backlog.lua sqlite 5000000               five million events in SQLite (after: eval "$(make -s env)")

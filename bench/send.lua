@@ -68,7 +68,8 @@ local function new_settings(only)
   return settings
 end
 
--- Returns the number of messages for a setting. With latency the number is lower, because a program then mostly waits.
+-- Returns the number of messages for a setting. For a server with latency this is the number that can be sent in
+-- `mode.seconds`.
 local function count_for(setting, mode)
   if setting.latency == 0 then return mode.messages end
   local lanes = setting.in_flight

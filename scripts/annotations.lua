@@ -172,7 +172,7 @@ local function finish_rows(doc)
   end
 end
 
--- Adds the options of the emulator. These options are declared as a list of rows: { name, type, default, text }.
+-- Adds the options of the emulator, which are declared as a list of rows: { name, type, default, text }.
 local function read_list(doc, rows)
   for _, row in ipairs(rows) do
     local default = type(row[3]) ~= "table" and row[3] ~= nil and "; default: " .. tostring(row[3]) or ""

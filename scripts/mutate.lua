@@ -145,7 +145,7 @@ end
 
 -- The specs, the nearest first --------------------------------------------------------------------
 
--- Patterns of the names of C files, and the specs nearest to them. The first match is used.
+-- Patterns of the names of C files, and the specs nearest to them. The first pattern that matches is used.
 local C_SPECS = {
   { "^json_pick", { "json", "hosting/sent" } }, { "^json_flood", { "json_flood", "json" } },
   { "^json_value", { "json", "metatables", "message", "digits" } }, { "^json", { "json", "digits", "json_flood" } },

@@ -126,7 +126,7 @@ describe("the 24-hour window", function()
     assert.is_string(failed[1].replaced.id)
     assert(emulator:wait(function() return receiver.inbox:depth() == 0 end))
     assert.equal(2, sent "template")
-    -- The status has the time of the gateway's clock. At this time the window is closed.
+    -- The status has the time of the gateway's clock, at which the window is closed.
     assert.equal(0, receiver:window "+49 151 1234567")
     assert(send(offer))
     assert.equal(3, sent "template")

@@ -241,8 +241,8 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
         return event
       end
 
-      -- Stores the events in one call, and then again with one call for each event. Asserts that `take` returns them
-      -- one at a time in the order of the list.
+      -- Stores the events in one call, and then again with one call for each event. Asserts that `take` returns the
+      -- events one at a time in the order of the list.
       local function assert_one_conversation(list, box)
         local order = ids(list)
         for _, together in ipairs { false, true } do

@@ -1,5 +1,5 @@
 -- A new message type needs rules for each hosting, a builder, a rule of the emulator, an example and a row in the
--- guide. This spec names the parts that are missing.
+-- guide. This spec fails if a message type lacks one of them, and names it.
 
 local documents = require "spec.support.documents"
 local messages = require "spec.support.messages"

@@ -1,5 +1,5 @@
 -- The library's resources and the emulated Cloud gateway are two independent implementations of docs/platform/cloud.md.
--- This spec uses each resource with this gateway.
+-- This spec uses each resource with the emulated gateway.
 
 local cloud_templates = require "spec.support.cloud_templates"
 local waba = require "waba"

@@ -41,9 +41,9 @@ local CONTENT = [[
   ngx.print(("%.2f %.4f"):format(require("puts").run(tonumber(args.count), tonumber(args.at_once))))
 ]]
 
---- Starts an nginx with one worker process. Returns two functions. The first function puts `count` entries, `at_once`
---- at a time, and returns the microseconds of CPU per entry, and the median time of `put` in milliseconds. The second
---- function stops nginx.
+--- Starts an nginx with one worker process. Returns two functions: `put(count, at_once)` puts `count` entries,
+--- `at_once` at a time, and returns the microseconds of CPU per entry, and the median time of outbox:put in
+--- milliseconds; the other function stops nginx.
 ---@return fun(count: integer, at_once: integer): number, number
 ---@return fun()
 function nginx_put.start(redis_port)

@@ -1,5 +1,6 @@
 -- The ledger of a soak test records the library's result of each message. At the end the ledger compares the results
--- with the messages that the emulator accepted. The results are in a file, because memory is measured.
+-- with the messages that the emulator accepted. The results are written to a file, because in memory they would look
+-- like a leak.
 
 local core = require "waba.core"
 

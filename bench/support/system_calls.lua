@@ -1,4 +1,5 @@
--- Counts the system calls of sending a message with strace. The count does not depend on the machine's speed.
+-- Counts the system calls of sending a message, with strace. The number of system calls does not depend on the
+-- machine's speed.
 
 local peers = require "peers"
 local process = require "spec.support.process"

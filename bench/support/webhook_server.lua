@@ -10,7 +10,7 @@ local webhook_server = {}
 local FOLDER = debug.getinfo(1, "S").source:match "^@(.*)/[^/]*$"
 local INTERPRETER = arg[-1]
 
---- The number of connections over which webhooks are posted. The default is the number that the gateway uses.
+--- The number of connections over which webhooks are posted: as many as the gateway uses.
 webhook_server.CONNECTIONS = 6
 
 local BOT = [[

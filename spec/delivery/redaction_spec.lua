@@ -1,5 +1,5 @@
--- A gateway's error may repeat parts of the request. The library removes these parts from the texts of the error object
--- and from the events of `on_event`.
+-- A gateway's error may repeat parts of the request. The library removes the repeated parts from the texts of the error
+-- object and from the events of `on_event`.
 
 local scripted = require "spec.support.scripted_transport"
 local waba = require "waba"

@@ -7,7 +7,7 @@ local on_premise = require "waba.hosting.on_premise"
 local HOSTINGS = { on_premise = on_premise, cloud = cloud }
 
 -- The POST and PATCH requests that have the same effect if they are sent twice. GET, PUT and DELETE requests are not
--- listed: all of them have this property, except PUT /multi_webhook, which adds a destination.
+-- listed, because all of them can be repeated, except PUT /multi_webhook, which adds a destination.
 local REPEATABLE = {
   on_premise = { "block_contact", "check_contacts", "set_about", "set_business", "set_photo", "set_webhook" },
   cloud = {

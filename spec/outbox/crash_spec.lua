@@ -3,8 +3,8 @@
 --
 -- Two kinds of entries stay uncertain, because no process can know that their messages have not arrived: the proxy cut
 -- the connection after the sender had written the request, and before the gateway had read it; or the sender was killed
--- after the store had set the mark, and before the request was written. Entries of the second kind are rare, because
--- little time passes between the mark and the request; on a loaded machine this time is longer.
+-- after the store had set the mark, and before the request was written. Entries whose sender was killed are rare,
+-- because little time passes between the mark and the request; on a loaded machine this time is longer.
 
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"

@@ -48,8 +48,8 @@ end
 local function new_user_id(system, phone, user_id) return change("user_changed_user_id", system, phone, user_id) end
 
 -- Each step has an event, the key, phone and user id of its customer, and the previous key, phone and user id if they
--- have changed. `late`: other events of the customer may be handled before this event. The last element has the
--- remaining records.
+-- have changed. `late`: other events of the customer may be handled before this event. The last element of a list has
+-- the records that remain in the store.
 local STORIES = {
   ["a phone number alone"] = { { message "1", { "1", "1" } }, { message "1", { "1", "1" } }, { ["1"] = "" } },
   ["a user id alone"] = { { message(nil, "U"), { "U", nil, "U" } }, {} },

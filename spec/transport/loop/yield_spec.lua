@@ -4,8 +4,8 @@
 local process = require "spec.support.process"
 local server = require "spec.support.server"
 
--- The result of a send in each place. Lua 5.1 has more places in which a coroutine can't yield than other versions
--- have.
+-- The result of a send in each place of spec/support/yield_program.lua. Lua 5.1 has more places in which a coroutine
+-- can't yield than other versions have.
 local EXPECTED = {
   ["pcall"] = "sent", ["the callback of string.gsub"] = "invalid", ["the comparison of table.sort"] = "invalid",
   ["an iterator"] = "sent", ["a metamethod"] = "sent", ["a bulk run in pcall"] = "sent", ["a bulk run in string.gsub"] = "invalid",
