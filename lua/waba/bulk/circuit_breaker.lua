@@ -56,7 +56,7 @@ end
 function CircuitBreaker:left(now) return self.since and max(0, self.held_until - now) or 0 end
 
 --- Returns whether a message may be sent while `in_flight` other messages are in flight. While the circuit is open, one
---- message after each pause is a test.
+--- message is sent after each pause, as a test of the gateway.
 function CircuitBreaker:admits(in_flight, now)
   return not self.since or in_flight == 0 and now >= self.held_until
 end

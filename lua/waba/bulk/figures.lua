@@ -22,7 +22,7 @@ Count.__index = Count
 
 local figures = {}
 
--- Seconds over which the rate is measured. The rate is measured once a second.
+-- Once a second, the rate is computed from the messages of the last WINDOW seconds.
 local WINDOW = 10
 
 function figures.new(total, now, with_suppressed)
@@ -73,9 +73,9 @@ function Count:summary(now)
   return result
 end
 
---- Returns the seconds that a run takes if there are no errors. The slowest of three rates decides: the rate of the
+--- Returns the duration of a run without errors, in seconds. The slowest of three rates decides: the rate of the
 --- client's rate limiter, the rate of the run, and the number of messages in flight divided by their latency.
---- `bucket` is the bucket of the client's rate limiter, and `latency` a number of seconds.
+--- `bucket` is the token bucket of the client's rate limiter, and `latency` the seconds between request and response.
 function figures.estimate(bucket, count, rate, concurrency, latency)
   local seconds = floor((count + concurrency - 1) / concurrency) * latency
   if rate then seconds = max(seconds, (count - 1) / rate + latency) end

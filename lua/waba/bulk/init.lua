@@ -22,34 +22,34 @@ local OPTIONS = {
   rate = "number>0", -- the largest number of messages per second, besides the client's rate limit
   on_result = "fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)", -- called once for each message, in
           -- the order of the responses. If the process ends during a call for an uncertain result, the next run calls
-          -- the function again for the result. If the function raises an error, the run ends after the messages in
-          -- flight, and `send_all` raises the error
+          -- the function again for the same result. If the function raises an error, the run ends after the messages
+          -- in flight, and `send_all` raises the error
   journal = "string", -- path of a file to which the results are written, so that a later run can continue this run.
           -- Only one run at a time can use the file
   campaign = "string", -- a name for the messages, for example the name of the template; 1 to 1024 bytes. A journal has
           -- separate results for each campaign, so another campaign sends to every recipient again. The results of runs
           -- without this option count for every campaign. The option requires `journal` or `outbox`
-  outbox = "waba.Outbox", -- puts the messages into the outbox, and waits for the results. Senders in any process send
-          -- the messages of an outbox. The option requires `campaign`: after a crash, a run of the same campaign
-          -- continues. With an outbox, `on_result` is called only for messages that the outbox refuses; a sender
-          -- reports the other results
+  outbox = "waba.Outbox", -- the run puts the messages into this outbox, and waits for the results. Senders in any
+          -- process send the messages. The option requires `campaign`, so that after a crash another run of the same
+          -- campaign can continue this run. `on_result` is then called only for messages that the outbox refuses; a
+          -- sender reports the other results
   number = "string|integer", -- with an outbox: the business number that sends the messages
   unique = "boolean", -- true: sends only the first message to each recipient, also if another form of the number is
           -- used; further messages are counted as `duplicates`. The option needs memory for each recipient
   suppress = "waba.Receiver", -- a receiver that stores which customers want no marketing messages. Marketing templates
           -- to customers who want none are not sent, but counted as `suppressed`, and `on_result` gets an error of kind
-          -- "blocked". With an outbox, the customers are checked when the messages are put; a sender also has the
-          -- option `suppress`
+          -- "blocked". With an outbox, the customers are checked before the messages are put into the outbox; a sender
+          -- with the option `suppress` checks them again before it sends
   marketing = "boolean", -- only with `suppress`. true: all templates are for marketing; false: no templates are.
           -- Default: a template is for marketing if the client has its definition and the category is marketing
   retry_failed = "boolean", -- true: sends messages again that failed in an earlier run of the journal
   retry_maybe_sent = "boolean", -- true: sends messages again whose result in an earlier run is uncertain
   stop = "fun(): any", -- called several times a second. If the function returns true, the run ends after the messages
           -- in flight, and the summary has `stopped`. In nginx the function can be `ngx.worker.exiting`
-  total = "integer>=0", -- the expected number of messages, for the figures
+  total = "integer>=0", -- the expected number of messages, from which `seconds_left` for `on_progress` is estimated
   on_progress = "fun(figures: waba.BulkFigures)", -- called at most twice a second, and at the end
   timeout = "number>0", -- seconds for each message; default: the client's `timeout`
-  send = "waba.SendOptions", -- the options of each message
+  send = "waba.SendOptions", -- the options of `client:send` for each message
   patience = { "number>=0", 300 }, -- seconds for which the run waits while the gateway is unreachable or overloaded;
           -- then the run ends with an error. 0, or a client without retries: the run does not wait
 }
@@ -112,7 +112,7 @@ function bulk.send_all(client, source, options)
     if not journal then return nil, err end
   end
   local run = runs.new(client, source, options, journal)
-  -- the pool must not close the client while the source waits
+  -- the pool must not close the client during the run, even while the source waits and no message is in flight
   local release = client.pooled and client.pooled.pool:hold(client)
   local ok, raised = coroutines.pcall(task_groups.run, client.transport, function(group)
     run:drive(group)

@@ -9,7 +9,7 @@
 --   sent 17 gBEGkYiEB1VXAglK1ZEqA1YKPrU   the gateway has accepted the message and returned its id
 --   failed 17 recipient 1013              the message was refused: kind and code of the error
 --   maybe 17 timeout                      the result is uncertain: kind of the error
---   withdrawn 17                          the message with a line "begun" was certainly not sent
+--   withdrawn 17                          the message was certainly not sent, despite its line "begun"
 
 local core = require "waba.core"
 local errors = require "waba.errors"
@@ -188,8 +188,8 @@ function journal.open(path, campaign)
   return self
 end
 
---- Makes the first lines of a run. The first lines are written with the next batch. Returns an error if the first run
---- has identified the messages by keys, and this run by positions, or the reverse.
+--- Makes the first lines of a run, which are written with the next lines. Returns an error if the first run has
+--- identified the messages by keys, and this run by positions, or the reverse.
 function Journal:name(uses)
   if self.uses and self.uses ~= uses then
     return journal_error(self.path, self.uses == "keys"
@@ -219,7 +219,8 @@ function Journal:verify(position, to)
   end
 end
 
--- Writes all lines that wait, then `text`. After an error, the lines wait for the next call, but `text` does not.
+-- Writes the unwritten lines and then `text` to the file. After an error, the next call writes the lines again, but not
+-- `text`.
 local function append(self, text)
   local lines = self.lines
   local count = #lines
@@ -233,14 +234,14 @@ local function append(self, text)
   return written
 end
 
--- Adds the line "check" of a position to the lines that wait, if the journal has none.
+-- Adds the line "check" of a position to the unwritten lines, unless the journal has this line.
 local function add_check(self, position, to)
   if self.checks[position] then return end
   self.checks[position] = hash_of(to)
   self.lines[#self.lines + 1] = ("check %d %s\n"):format(position, self.checks[position])
 end
 
---- Writes the lines that wait, and the keys of messages, to the disk before the messages are sent.
+--- Writes the unwritten lines, and a line "begun" for each message, to the disk before the messages are sent.
 ---@param workers { item: table }[]  the field `item` is the message
 ---@return true|nil  nil: the messages must not be sent; the field `message` of the journal has the reason
 function Journal:begin(workers)
@@ -257,19 +258,20 @@ function Journal:begin(workers)
   return synced
 end
 
---- Adds a result to the lines that wait: `state` is "sent", "failed" or "maybe", and `detail` the end of the line,
---- in which `escape` has encoded an id.
+--- Adds a result to the unwritten lines. `state` is "sent", "failed" or "maybe". `detail` is the end of the line: an id
+--- encoded by `escape`, or the kind and code of an error.
 function Journal:result(item, state, detail)
   local lines = self.lines
   lines[#lines + 1] = state .. " " .. item.word .. " " .. detail .. "\n"
 end
 
---- Adds to the lines that wait that the message with a line "begun" was not sent.
+--- Adds a line "withdrawn" to the unwritten lines: the message was not sent, despite its line "begun".
 function Journal:withdraw(item)
   self.lines[#self.lines + 1] = "withdrawn " .. item.word .. "\n"
 end
 
---- Writes the lines that wait. The lines reach the disk with the next call of `begin`, or when the journal is closed.
+--- Writes the unwritten lines to the file. The lines reach the disk with the next call of `begin`, or when the journal
+--- is closed.
 ---@return true|nil  nil: the field `message` of the journal has the reason
 function Journal:write() return #self.lines == 0 or append(self) end
 

@@ -34,8 +34,8 @@ local function refuse(self, item, err)
   notify(self, item, err)
 end
 
--- Returns the items that must be sent. Reports the items with a repeated key, and the items whose recipients want no
--- marketing messages. Returns nil and an error if the receiver's store can't be read.
+-- Returns the items that must be sent. For an item with a repeated key, or whose recipient wants no marketing messages,
+-- calls `on_result` with an error. Returns nil and an error if the receiver's store can't be read.
 local function select_items(self, items)
   local selected = {}
   for _, item in ipairs(items) do
@@ -57,8 +57,8 @@ local function select_items(self, items)
   return selected
 end
 
--- Puts items into the outbox. Reports the items that the outbox refuses. Returns an error if the store has failed for
--- longer than `patience`.
+-- Puts items into the outbox. Calls `on_result` with an error for each item that the outbox refuses. Returns an error
+-- if the store of the outbox has failed for longer than `patience`.
 local function put(self, items)
   local since = clock()
   while #items > 0 do
@@ -76,7 +76,7 @@ local function put(self, items)
   end
 end
 
--- Reads the results of the entries, and reports the progress. Returns the number of entries with a result.
+-- Reads the results of the entries, and calls `on_progress`. Returns the number of entries with a result.
 local function update(self, is_last)
   local counts, err = self.options.outbox:campaign(self.options.campaign)
   if not counts then return nil, err end
@@ -106,7 +106,8 @@ local function fill_all(self)
   end
 end
 
--- Waits until all entries have results. Returns an error if the store has failed for longer than `patience`.
+-- Waits until all entries have results. Returns an error if the store of the outbox has failed for longer than
+-- `patience`.
 local function await_all(self)
   local since = clock()
   while not is_stopped(self) do

@@ -21,8 +21,8 @@ Run.__index = Run
 
 local run = {}
 
--- BEAT: the longest time in seconds between two checks of the owner. REPORT: the shortest time in seconds between two
--- reports of progress.
+-- BEAT: the longest time in seconds for which the owner waits before checking the run again. REPORT: the shortest time
+-- in seconds between two calls of `on_progress`.
 local BEAT, REPORT = 0.25, 0.5
 -- The largest number of messages that are read from the source at once. With the option `rate`, at most
 -- as many messages are read as the rate allows in BATCH_TIME seconds.
@@ -41,8 +41,9 @@ end
 
 local PROCESSES = 8 -- the assumed number of processes that share a rate limiter with a store
 
--- Returns the largest number of messages in flight: the number that the client's rate limiter admits in half of the
--- timeout. The timeout includes the wait for the rate limiter. The other half of the timeout is for the response.
+-- Returns the largest number of messages in flight: at most the number that the client's rate limiter admits in half of
+-- the timeout. The timeout of a message includes the wait for the rate limiter, and half of it must remain for the
+-- response.
 local function most_in_flight(client, options)
   local most, pace = options.concurrency, client.delivery.pace
   local limiter = pace and pace:queue("messages").limiter
@@ -104,8 +105,8 @@ local function result_of(sent, err)
   return err.maybe_sent and "maybe" or "failed", err.kind .. (err.code and " " .. err.code or "")
 end
 
---- Counts a result, writes the result to the journal, and calls `on_result`. For an uncertain result, `on_result` is
---- called first. After a crash between the call and the writing, the next run calls `on_result` again. Without
+--- Counts a result, writes the result to the journal, and calls `on_result`. An uncertain result is written only after
+--- `on_result` has returned, so that after a crash during the call the next run calls `on_result` again. Without
 --- `on_result`, the result is written together with the results of other workers.
 function Run:settle(item, sent, err)
   local count, on_result = self.count, self.options.on_result
@@ -119,7 +120,8 @@ function Run:settle(item, sent, err)
   if on_result and outcome ~= "maybe_sent" then self:notify(item, sent, err) end
 end
 
---- Takes the next message from the queue, if a message may be sent now while `in_flight` other messages are in flight.
+--- Takes the next message from the queue; returns nil if no message may be sent now. `in_flight` is the number of
+--- messages in flight.
 function Run:take(in_flight)
   local first, breaker, bucket = self.first, self.breaker, self.bucket
   local item = self.queue[first]
@@ -139,12 +141,12 @@ function Run:put_back(item)
   self.queue[self.first] = item
 end
 
---- Writes the lines of the journal that wait.
+--- Writes the unwritten lines of the journal.
 function Run:write()
   if not self.is_finished and not self.journal:write() then self:stop() end
 end
 
---- Writes the lines of the journal that wait, and the lines "begun" of all waiting workers, to the disk together. Wakes
+--- Writes the unwritten lines of the journal, and the lines "begun" of all waiting workers, to the disk together. Wakes
 --- these workers.
 function Run:commit()
   local journal, unwritten = self.journal, self.unwritten
@@ -164,8 +166,8 @@ function Run:commit()
   end
 end
 
---- Calls `commit` soon: in the coroutine of the owner, together for all workers that are ready now. A function of the
---- caller that the owner has called may wait for long, so `commit` is then called at once.
+--- Wakes the owner, which then calls `commit` once for all workers that are ready. While the owner runs a function of
+--- the caller, which may wait for long, calls `commit` at once.
 function Run:request_commit()
   if self.is_in_callback then self:commit() else self.group:wake() end
 end
@@ -212,7 +214,7 @@ local function read_items(self)
   if self.queue[self.first] then self.further = items else self.queue, self.first = items, 1 end
 end
 
--- Returns the longest time in seconds that the owner waits.
+-- Returns the number of seconds after which the owner must check the run again.
 local function longest_wait(self, now)
   if needs_items(self, now) then return 0 end
   local left = BEAT

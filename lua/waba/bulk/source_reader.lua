@@ -40,8 +40,9 @@ function source_reader.repeated(key)
     ("key %s repeats the key of an earlier message of this run: expected unique keys"):format(tostring(key)))
 end
 
--- Returns whether an item must be sent according to the journal. Counts an item that has a result. Reports an item that
--- has a repeated key, or whose result is uncertain after a crash. Ends the run if the journal belongs to another source.
+-- Returns whether an item must be sent according to the journal. Counts an item that has a result. Calls `on_result`
+-- for an item that has a repeated key, or whose result is uncertain after a crash. Ends the run if the journal belongs
+-- to another source.
 local function is_due(run, journal, item, text)
   local options, key, known = run.options, item.key, journal.keys
   local err = run.position == 1 and journal:name(text and "keys" or "positions")
@@ -123,8 +124,8 @@ function source_reader.check(run, item)
   return is_allowed, err
 end
 
---- Reports, at the end of the source, the messages with an uncertain result that the source has not returned. The
---- reports have no recipient, because the journal contains no recipients.
+--- At the end of the source, calls `on_result` for the messages with an uncertain result that the source has not
+--- returned. The recipient is nil in these calls, because the journal contains no recipients.
 function source_reader.report_uncertain(run)
   if run.options.retry_maybe_sent then return end
   local journal, left = run.journal, {}

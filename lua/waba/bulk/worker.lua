@@ -17,7 +17,7 @@ local workers = {}
 local BEAT = 0.25
 
 -- Returns the error of a message for which `send` has raised an error. With a journal, the request was certainly not
--- sent if there is no line "begun".
+-- sent if the journal has no line "begun" for the message.
 local function raised_error(run, worker, raised)
   worker.is_waiting = false
   return errors.new {
@@ -69,8 +69,8 @@ local function options_of(run, worker)
   return sending.mark_checked(options)
 end
 
--- Returns whether the item must not be sent, because its recipient wants no marketing messages, or because the
--- receiver's store can't be read. Reports the reason.
+-- Returns true if the item must not be sent. If its recipient wants no marketing messages, calls `on_result` with an
+-- error. If the receiver's store can't be read, ends the run.
 local function is_suppressed(run, worker, item)
   local is_allowed, err = source_reader.check(run, item)
   if is_allowed then return false end
@@ -149,8 +149,8 @@ function workers.start(run)
   end
 end
 
---- Removes the workers whose coroutine the event loop has ended. Reports an uncertain result for a message that may
---- have been sent, and puts other messages back into the queue.
+--- Removes the workers whose coroutine the event loop has ended. If the message of a worker may have been sent, its
+--- result is uncertain; otherwise the message is put back into the queue.
 function workers.reap_dead(run)
   for worker in pairs(run.workers) do
     if worker.thread and coroutines.is_dead(worker.thread) then

@@ -95,8 +95,9 @@ function Limits:close_longest_waiting()
   return search_and_close(self, self, self.open_connections, any)
 end
 
--- Closes a connection to accept a new connection of `peer`, because all connections are in use. If no wait is long
--- enough, closes a connection of the peer that has the most connections, so that one peer can't occupy all connections.
+-- Closes a connection to accept a new connection of `peer`, because all connections are in use. If the server has not
+-- waited long enough on any connection, closes a connection of the peer that has the most connections, so that one peer
+-- can't occupy all connections.
 -- Returns true if a connection was closed, false if the new connection must be refused, nil if no connection can be
 -- closed yet.
 local function admit_when_full(self, peer)

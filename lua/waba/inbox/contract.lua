@@ -9,14 +9,14 @@
 --   time. Errors, and account events without a time, are never dropped.
 -- - `take` may return an event several times before `ack`, but never after `ack`.
 -- - A conversation has the events of a customer or, on Cloud hosting, of a group. `take` returns the events of a
---   conversation in the order of `put`. The next event is returned after the previous event was acknowledged or has
---   become a dead letter. If `separate_statuses` is true, the statuses of messages to a customer do not wait for the
---   customer's other events.
--- - A customer of Cloud hosting has up to two ids: the phone number and the business-scoped user id. Two ids in one
---   event identify the same customer for 90 days after the last event with one of them. The inbox in memory instead
---   keeps the ids of the latest 100000 events. The first event with two ids joins the waiting events of both ids in one
---   conversation. Taken events stay in their conversation.
--- - If the lease of a taken event expires, the attempt has failed, and `take` may return the event again.
+--   conversation in the order of `put`, each only after the previous event was acknowledged or has become a dead
+--   letter. If `separate_statuses` is true, the statuses of messages to a customer do not wait for the customer's other
+--   events.
+-- - A customer of Cloud hosting has up to two ids: the phone number and the business-scoped user id. An event with both
+--   ids connects the ids for 90 days, and each later event with one of these ids extends the time. The inbox in memory
+--   instead keeps the ids of the latest 100000 events. The first event with two ids joins the waiting events of both
+--   ids in one conversation. Taken events stay in their conversation.
+-- - If the lease of a taken event expires, the attempt counts as failed, and `take` may return the event again.
 -- - A failed event waits for its next attempt, and the later events of its conversation wait for this event. After
 --   `retry.attempts` attempts an event becomes a dead letter. A dead letter has the reason of the last failure.
 -- - A damaged event, and an event that another version of waba has stored, becomes a dead letter at once.
@@ -37,7 +37,7 @@ local inbox = {}
 --- Stores a batch of events.
 ---@param events waba.Event[]
 ---@param sources? table<integer, string>  for some events, by index: the JSON text from which `event.raw` was decoded
----@param taking? { done: waba.Event[], n: integer, lease: number? }  the arguments of an `exchange`
+---@param taking? { done: waba.Event[], n: integer, lease: number? }  also does an `exchange` with these arguments
 ---@return integer|nil stored  the number of events that are not duplicates; nil: no event was stored
 ---@return waba.Error|waba.Event[]|nil err  an error of kind "unavailable"; with `taking`: the events of the `exchange`
 ---@return number|false|nil due  with `taking`: the result `due` of the `exchange`
@@ -50,7 +50,7 @@ function inbox:put(events, sources, taking) end
 ---@return waba.Error? err
 function inbox:take(n, lease) end
 
---- Acknowledges handled events as `ack(done, true)` does, and takes other events. The store is called once.
+--- Acknowledges handled events as `ack(done, true)` does, and takes other events, in one call of the store.
 ---@param done waba.Event[]
 ---@param n integer
 ---@param lease? number
@@ -79,7 +79,7 @@ function inbox:extend(event, lease) end
 ---@return waba.Error? err
 function inbox:ack(event, is_done) end
 
---- Sets the records that are written in the transaction that acknowledges a taken event.
+--- Sets records of a taken event. `ack` of the event writes the records in the same transaction.
 ---@param event waba.Event
 ---@param records { name: string, value: string?, seconds: number? }[]
 function inbox:attach(event, records) end
@@ -106,7 +106,7 @@ function inbox:gather(event, seconds) end
 ---@return waba.Error? err
 function inbox:fail(event, reason, is_final) end
 
---- Returns a taken event to the queue without counting the attempt.
+--- Puts a taken event back into the queue without counting the attempt.
 ---@param event waba.Event
 ---@return true|nil ok
 ---@return waba.Error? err
@@ -117,7 +117,7 @@ function inbox:release(event) end
 ---@return waba.Error? err
 function inbox:oldest() end
 
---- The counts of this process, and the number of events that wait for any process.
+--- The counts of this process. `depth` and `oldest` include the events of all processes.
 ---@class waba.InboxStats
 ---@field stored integer    events that were stored
 ---@field duplicate integer  events that were dropped as duplicates
@@ -146,9 +146,9 @@ function inbox:stats() end
 ---@return waba.Error? err
 function inbox:list(filter, n) end
 
---- Returns dead letters to the queue, behind the waiting events of their conversations.
+--- Puts dead letters back into the queue, behind the waiting events of their conversations.
 ---@param filter? waba.InboxFilter  default: all dead letters
----@return integer|nil count  the number of returned dead letters
+---@return integer|nil count  the number of dead letters that were put back
 ---@return waba.Error? err
 function inbox:retry_dead(filter) end
 
@@ -165,7 +165,7 @@ function inbox:drop(filter) end
 function inbox:set_aside(n) end
 
 --- Puts all dead letters back into the queue, as `retry_dead` does.
----@return integer|nil count  the number of these dead letters
+---@return integer|nil count  the number of dead letters that were put back
 ---@return waba.Error? err
 function inbox:revive() end
 

@@ -96,8 +96,8 @@ function Inbox:take(n, lease)
   return events, not events and err or nil
 end
 
--- Returns the `waba.StoreChange` with which an event is acknowledged. A change with records needs a valid lease,
--- because another worker that takes the event writes records of its own.
+-- Returns the `waba.StoreChange` that acknowledges an event. A change with records needs a valid lease: after the lease
+-- has expired, another worker may take the event and write other records.
 local function ending_of(self, event, is_done)
   local records, lease = self.records[event], lease_of(self, event)
   local is_always = is_done and not records and not lease.following
@@ -252,8 +252,8 @@ inbox.OPTIONS = {
                                          -- webhook for 1 day on On-Premise hosting, and for 7 days on Cloud hosting
 }
 
---- Checks the options of an inbox. Returns the settings of the inbox and of its store. `known` declares the options.
---- `what` is the public function that makes the inbox, such as "waba.inbox.sqlite".
+--- Checks the options of an inbox. Returns the settings of the inbox and of its store. `known` has the type and the
+--- default of each option. `what` is the name of the public function in error texts, such as "waba.inbox.sqlite".
 function inbox.settings(options, known, what)
   local settings = option.complete(options, known, what, 3)
   settings.retry = option.complete(settings.retry, RETRY, what .. ": retry", 3)
@@ -268,7 +268,7 @@ function inbox.new(store, settings)
   return setmetatable({
     store = store, durable = store.durable, grouped = store.grouped, retry = settings.retry,
     counts = { stored = 0, duplicate = 0, handled = 0, failed = 0, dead = 0 },
-    recent = {}, recent_count = 0, -- a table from bodies to events of the latest calls of `put` with `sources`
+    recent = {}, recent_count = 0, -- the events of the latest calls of `put` with `sources`, by body
     leases = setmetatable({}, { __mode = "k" }), records = setmetatable({}, { __mode = "k" }),
   }, Inbox)
 end

@@ -44,8 +44,7 @@ local function change_key(event)
 end
 
 -- Returns the key of a status. On Cloud hosting the key contains the recipient, because a message to a group has a
--- status for each member. The key of a payment or a call contains the type, because a message may have
--- the id of a payment or a call.
+-- status for each member. The key of a payment or a call contains the type, because a message may have the same id.
 local function status_key(event)
   local key = "status:" .. of_number(event, event.id) .. ":" .. tostring(event.status)
   if event.hosting ~= "cloud" then return key end

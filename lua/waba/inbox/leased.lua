@@ -1,4 +1,4 @@
--- Makes the events of leases.
+-- Makes the event of a lease from the bytes in the store, or from a copy that `put` has kept.
 
 local record = require "waba.inbox.record"
 
@@ -20,8 +20,8 @@ local function copy_of(event)
   return copy
 end
 
---- Returns the event of a body; nil and a reason if the body can't be read. In memory, each lease has its own copy of
---- the event, because `inbox.leases` finds the lease by the event.
+--- Returns the event of a stored body; nil and a reason if the body can't be read. In an inbox in memory, each lease
+--- has its own copy of the event, because `inbox.leases` finds the lease by the event.
 function leased.restore(inbox, body)
   if inbox.durable then return record.decode(body) end
   return copy_of(body)

@@ -16,7 +16,7 @@ local ngx_work = {}
 --- Writes a line to nginx's log. Replaces control characters, because the text may quote messages of customers.
 function ngx_work.log(text) ngx.log(ngx.ERR, "waba: ", printable.text(text)) end
 
--- The timer calls this function, which runs handlers until another timer replaces the timer, or the process ends.
+-- The timer calls this function, which runs handlers until another timer replaces this one, or the process ends.
 -- Before the process ends, the function handles all events of an inbox in memory, because these events would be lost.
 local function handle_until(self, deadline)
   local inbox, last, is_replaced = self.inbox, nil, false

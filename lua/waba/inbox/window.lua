@@ -46,7 +46,7 @@ local function record_of(name, value, seconds)
   return { name = name .. ":window", value = value, seconds = math.ceil(seconds / KEPT) * KEPT, rises = true }
 end
 
--- Returns the record `numbers` with another business number; nil if the record has the number or can't be read.
+-- Returns the record `numbers` with a business number added; nil if the record already has the number or can't be read.
 local function number_record(inbox, scope, digits)
   local known = numbers_of(inbox)
   if not known or known.scopes[scope] then return nil end
@@ -80,7 +80,7 @@ end
 --- Returns the present time of the platform's clock, which is at least the latest timestamp of an event.
 function window.now(inbox) return math.max(os.time(), inbox.latest or 0) end
 
---- Returns the record `numbers` with another business number or phone_number_id; nil if the record has the number.
+--- Returns the record `numbers` with a business number or phone_number_id added; nil if the record already has it.
 function window.number_record(inbox, number)
   for _, scope in ipairs(window.scopes(inbox, number)) do
     if scope ~= "" then return nil end

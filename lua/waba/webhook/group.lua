@@ -6,8 +6,8 @@ local errors = require "waba.errors"
 
 local group = {}
 
--- FULL: the number of events after which a group is full. STALE: the seconds after which the coroutine that stores the
--- events of a group counts as dead.
+-- FULL: a group with this number of events accepts no more events. STALE: the seconds after which the coroutine that
+-- stores the events of a group counts as dead.
 local FULL, STALE = 500, 5
 
 local function join(current, events, sources)
@@ -30,12 +30,12 @@ end
 
 --- Returns a function with the parameters and results of `inbox:put`. The function stores events together with the
 --- events of other coroutines. The first coroutine of a group calls `pause`, so that other coroutines can add their
---- events. Then the first coroutine stores all events of the group, or none. The calls of a group all return the same
---- result.
+--- events. Then the first coroutine stores all events of the group, or none. The function returns the same result to
+--- all coroutines of a group.
 ---@param inbox waba.Inbox|waba.Work
 ---@param pause fun()  lets other coroutines run
 ---@param new_latch fun(): { wait: fun(self, seconds: number): any }
----@param open fun(latch: table, count: integer)  ends the `count` calls of the latch's method `wait`
+---@param open fun(latch: table, count: integer)  ends the `count` waits for the latch
 ---@return fun(events: waba.Event[], sources: table<integer, string>?): integer|nil, waba.Error?
 function group.new(inbox, pause, new_latch, open)
   local current

@@ -41,8 +41,8 @@ function handling.new(inbox, on, settings)
     return session.open(event, inbox, settings, subject and subject.get)
   end
 
-  -- Sets the field `get` of each entry to a function. The function returns the records that were read. The records of
-  -- an event that `take` has read need no call of the store.
+  -- Reads the records of several events in one call of the store, except the records that `take` has already read. Sets
+  -- the field `get` of each entry to a function that returns these records.
   local function read_ahead(entries)
     local wanted, known = {}, {}
     for _, entry in ipairs(entries) do

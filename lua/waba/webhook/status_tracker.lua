@@ -32,8 +32,8 @@ end
 
 local FACTS = { "recipient", "errors", "conversation", "pricing" }
 
--- Stores the value of a field unless the stored value has precedence. A conversation with an end always has precedence,
--- because only the status `sent` has the end.
+-- Stores the value of a field unless the stored value has precedence. A conversation with an `expiration_timestamp`
+-- always has precedence, because only the status `sent` has this time.
 local function store(entry, name, event, rank)
   local value = event[name]
   if value == nil then return end

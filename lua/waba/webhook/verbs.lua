@@ -98,9 +98,9 @@ function verbs.new(client, reason)
 end
 
 --- Returns a function that finds the client of an event and adds the methods. The function may wait, and raises an
---- error if the client can't be determined at present. Further calls with the same entry have no effect. If the caller
---- must call a function after the event was handled, `entry.release` is this function. Raises an error for an invalid
---- option.
+--- error if the client can't be determined at present. Further calls with the same entry have no effect. For a client
+--- from a pool, sets `entry.release` to a function that the caller must call after the event was handled. Raises an
+--- error for an invalid option.
 ---@param option waba.Client|waba.Clients|table<string, waba.Client>|fun(event: waba.Event): waba.Client|nil
 ---@return fun(event: waba.Event, entry: { release: fun()|nil })
 function verbs.attacher(option)

@@ -26,8 +26,9 @@ local work = {}
 work.OPTIONS = {
   concurrency = { "integer>=1", 1 }, -- the largest number of handlers that run at the same time. Outside of an event
                                      -- loop, a number above 1 starts an event loop, as `waba.run` does
-  batch = { "integer>=1", 16 },      -- the largest number of events in one take, each of a different customer. If
-                                     -- handlers are slow, at most one event for each free handler is taken
+  batch = { "integer>=1", 16 },      -- the largest number of events that are taken in one call of the inbox, each of a
+                                     -- different customer. If handlers are slow, at most one event for each free
+                                     -- handler is taken
   lease = { "number>0", 60 },        -- after this many seconds without a renewal, another worker may take the event
   forever = { "boolean", false },    -- true: waits for events when none is due, and writes to standard error when the
                                      -- inbox can't be read

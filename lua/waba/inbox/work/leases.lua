@@ -101,7 +101,8 @@ local function exchange(self, n)
   return self.inbox:take(n, self.lease)
 end
 
--- Queues taken events. `due` is the number of seconds until the next take, or nil: the next take may happen at once.
+-- Queues taken events. `due` is the number of seconds until another event is due; false: no other event waits; nil: the
+-- next take may happen at once.
 local function enqueue(self, events, due, now)
   self.took, self.taken_at, self.was_quick = #events, now, false
   self.look_at = due ~= nil and now + min(due or huge, self.interval) or 0
