@@ -208,21 +208,21 @@ local nginx = {}
 ---@class waba.BulkOptions
 ---@field concurrency? integer  the largest number of messages in flight. The number is smaller if the client's rate limit would delay a message by more than half of its timeout; default: 64
 ---@field rate? number  the largest number of messages per second, besides the client's rate limit
----@field on_result? fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)  called once for each message, in the order of the responses. If the process ends during a call for an uncertain result, the next run calls the function again for the result. If the function raises an error, the run ends after the messages in flight, and `send_all` raises the error
+---@field on_result? fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)  called once for each message, in the order of the responses. If the process ends during a call for an uncertain result, the next run calls the function again for the same result. If the function raises an error, the run ends after the messages in flight, and `send_all` raises the error
 ---@field journal? string  path of a file to which the results are written, so that a later run can continue this run. Only one run at a time can use the file
 ---@field campaign? string  a name for the messages, for example the name of the template; 1 to 1024 bytes. A journal has separate results for each campaign, so another campaign sends to every recipient again. The results of runs without this option count for every campaign. The option requires `journal` or `outbox`
----@field outbox? waba.Outbox  puts the messages into the outbox, and waits for the results. Senders in any process send the messages of an outbox. The option requires `campaign`: after a crash, a run of the same campaign continues. With an outbox, `on_result` is called only for messages that the outbox refuses; a sender reports the other results
+---@field outbox? waba.Outbox  the run puts the messages into this outbox, and waits for the results. Senders in any process send the messages. The option requires `campaign`, so that after a crash another run of the same campaign can continue this run. `on_result` is then called only for messages that the outbox refuses; a sender reports the other results
 ---@field number? string|integer  with an outbox: the business number that sends the messages
 ---@field unique? boolean  true: sends only the first message to each recipient, also if another form of the number is used; further messages are counted as `duplicates`. The option needs memory for each recipient
----@field suppress? waba.Receiver  a receiver that stores which customers want no marketing messages. Marketing templates to customers who want none are not sent, but counted as `suppressed`, and `on_result` gets an error of kind "blocked". With an outbox, the customers are checked when the messages are put; a sender also has the option `suppress`
+---@field suppress? waba.Receiver  a receiver that stores which customers want no marketing messages. Marketing templates to customers who want none are not sent, but counted as `suppressed`, and `on_result` gets an error of kind "blocked". With an outbox, the customers are checked before the messages are put into the outbox; a sender with the option `suppress` checks them again before it sends
 ---@field marketing? boolean  only with `suppress`. true: all templates are for marketing; false: no templates are. Default: a template is for marketing if the client has its definition and the category is marketing
 ---@field retry_failed? boolean  true: sends messages again that failed in an earlier run of the journal
 ---@field retry_maybe_sent? boolean  true: sends messages again whose result in an earlier run is uncertain
 ---@field stop? fun(): any  called several times a second. If the function returns true, the run ends after the messages in flight, and the summary has `stopped`. In nginx the function can be `ngx.worker.exiting`
----@field total? integer  the expected number of messages, for the figures
+---@field total? integer  the expected number of messages, from which `seconds_left` for `on_progress` is estimated
 ---@field on_progress? fun(figures: waba.BulkFigures)  called at most twice a second, and at the end
 ---@field timeout? number  seconds for each message; default: the client's `timeout`
----@field send? waba.SendOptions  the options of each message
+---@field send? waba.SendOptions  the options of `client:send` for each message
 ---@field patience? number  seconds for which the run waits while the gateway is unreachable or overloaded; then the run ends with an error. 0, or a client without retries: the run does not wait; default: 300
 
 --- The options of `client:estimate`.
@@ -366,7 +366,7 @@ local nginx = {}
 --- The options for running the handlers of a receiver.
 ---@class waba.WorkOptions
 ---@field concurrency? integer  the largest number of handlers that run at the same time. Outside of an event loop, a number above 1 starts an event loop, as `waba.run` does; default: 1
----@field batch? integer  the largest number of events in one take, each of a different customer. If handlers are slow, at most one event for each free handler is taken; default: 16
+---@field batch? integer  the largest number of events that are taken in one call of the inbox, each of a different customer. If handlers are slow, at most one event for each free handler is taken; default: 16
 ---@field lease? number  after this many seconds without a renewal, another worker may take the event; default: 60
 ---@field forever? boolean  true: waits for events when none is due, and writes to standard error when the inbox can't be read; default: false
 ---@field interval? number  with `forever`: the seconds between two checks of an empty inbox; default: 0.25
