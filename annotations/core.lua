@@ -32,8 +32,8 @@ function core.plain(value) end
 ---@param json string
 ---@param lists? table<string, true>  the names of arrays; `texts` has the JSON text of each object in these arrays
 ---@return any value
----@return table<table, string>|string|nil texts  with `lists`: the JSON texts by object; texts of 64 KiB or more and
----        objects inside an object that has a text are left out. After an error: the error text
+---@return table<table, string>|string|nil texts  with `lists`: maps objects to their JSON texts; without texts of 64 KiB
+---        or more, and without objects inside an object that has a text. After an error: the error text
 function core.decode(json, lists) end
 
 --- Creates a function that reads strings from the text of a JSON object without decoding the text. The path
@@ -78,7 +78,8 @@ function core.check_header(name, value) end
 ---@return string? message
 function core.origin(url) end
 
---- Returns the seconds of a monotonic clock. Only differences are meaningful.
+--- Returns the seconds of a monotonic clock. Only the difference between two results is
+--- meaningful.
 ---@return number
 function core.clock() end
 

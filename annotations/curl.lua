@@ -73,7 +73,7 @@ function engine:prepare(head) end
 ---@param connect_timeout? number  replaces the option `connect_timeout`
 ---@return waba.Transfer|nil transfer
 ---@return integer|string id  a small integer that no other transfer in flight has; after an error: the error text
----@return string? limit  "limit": the system has no more descriptors or memory
+---@return string? limit  "limit" if the system has no more descriptors or memory
 function engine:start(head, body, options, used, credentials, timeout, connect_timeout) end
 
 -- cqueues calls `pollfd`, `events` and `timeout` of an object that is polled.

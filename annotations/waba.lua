@@ -148,13 +148,13 @@ local nginx = {}
 ---@field api_key? string  the key that the gateway accepts; default: a random one
 ---@field number? string  the business number of the key; default: 49305550199
 ---@field host? string  the address to listen on; default: 127.0.0.1
----@field port? integer  the port to listen on; 0: any free one; default: 0
+---@field port? integer  the port to listen on; 0: any free port; default: 0
 ---@field tls? boolean  serves HTTPS, with a certificate of a new authority; default: true
 ---@field authority? string  a folder that keeps the authority, so that each start has the same CA file
 ---@field record? string  a file to which a line of JSON is appended for each message before the response is sent: hosting, id, to, type, content, at
 ---@field log? boolean  prints a line on standard error for each request and each webhook; default: false
----@field ui? boolean  serves a page for the browser, with a phone for each customer; prints its URL; default: false
----@field ui_port? integer  the port of this page; 0: any free one; default: 0
+---@field ui? boolean  serves a page for the browser, with a phone for each customer; prints the page's URL; default: false
+---@field ui_port? integer  the port of this page; 0: any free port; default: 0
 ---@field say? string  a text that the customer 491511234567 sends when a webhook URL is set
 ---@field client_version? string  the version of the WhatsApp client. Below 2.39.1 a contact must be checked before a message is sent to it; below 2.41 a template needs its namespace; below 2.43 the contacts check reports who is a WhatsApp user; below 2.45 statuses have recipient_id at the top level; default: 2.53.1
 ---@field statuses? { sent: number?, delivered: number?, read: number?, played: number? }|false  seconds from a message to each of its statuses (played: voice notes on Cloud); a missing status is never sent; false: none
@@ -175,7 +175,7 @@ local nginx = {}
 ---@field numbers? waba.EmulatorProcessOptions[]  the business numbers, each with the options that differ from the others: number, api_key, webhooks, templates …; the first one is the emulator's own
 ---@field seed? integer  the seed of random failures; default: 1
 ---@field keep? integer  the number of requests, messages and deliveries that are stored; default: 10000
----@field start? number  the Unix time at the start of the clock; default: the present
+---@field start? number  the Unix time at the start of the clock; default: the current time
 ---@field cloud? waba.EmulatorCloudOptions|waba.EmulatorProcessOptions  options for the Cloud gateway only
 
 --- Further options of the Cloud gateway. The option `cloud` may also contain all other options; options in `cloud`
@@ -194,11 +194,11 @@ local nginx = {}
 ---@field url? string  the webhook URL at the start
 ---@field headers? table<string, string>  the headers of the webhooks to this URL
 ---@field timeout? number  seconds to wait for a response; default: 5
----@field concurrency? integer  deliveries at the same time; default: 6
+---@field concurrency? integer  the largest number of deliveries at the same time; default: 6
 ---@field backoff? number  seconds that each failure adds to the delay; default: 3
 ---@field max_backoff? number  the longest delay in seconds; default: 900
 ---@field give_up? number  seconds after which a delivery ends without success; default: 86400
----@field batch? integer  the number of waiting events in one body; default: 1
+---@field batch? integer  the largest number of waiting events in one body; default: 1
 ---@field keep_alive? boolean  uses a connection for several deliveries; default: true
 ---@field ca_file? string  PEM file of authorities to trust besides the system's
 ---@field duplicates? number  the share of deliveries (0 to 1) that are sent twice; default: 0

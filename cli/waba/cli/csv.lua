@@ -91,8 +91,8 @@ end
 ---@param lines fun(): string|nil
 ---@return string[]|nil names  the names of the columns; nil if they can't be read
 ---@return string|fun(): table<string, string>|nil|false, integer|string next_row  an error message if `names` is nil,
----        else an iterator. The iterator returns a row, by the names of the columns, and the number of the row's first
----        line. After an invalid row, the iterator returns false and an error message
+---        else an iterator. The iterator returns the fields of a row by the names of the columns, and the number of the
+---        row's first line. After an invalid row, the iterator returns false and an error message
 function csv.rows(lines)
   local number = 0
   local function next_line()

@@ -1,7 +1,7 @@
 -- Compares the bodies of a message for both hostings, and describes each field that differs.
 
 -- Each row has a pattern for the path of a field, and the description of the difference. The first row whose pattern
--- matches is used. A row without a description makes the report leave out a field.
+-- matches is used. If this row has no description, the report leaves the field out.
 -- REMOVED: fields of the On-Premise body only. ADDED: fields of the Cloud body only. CHANGED: fields with two values.
 local REMOVED = {
   { "^preview_url$", "becomes text.preview_url" },

@@ -43,7 +43,7 @@ local function with_hidden_headers(attempt)
 end
 
 -- The functions that a program can call. The arguments are a gateway, the arguments of the call, and the process. Each
--- function returns a result; or nil and an error message. Without a return value the result of the call is true.
+-- function returns a result; or nil and an error message. If a function returns nothing, the call has the result true.
 local calls = {}
 
 function calls.received(gateway, filter) return json.pack(select_entries(gateway.journal, filter, REQUESTS)) end

@@ -39,7 +39,8 @@ local function with_body(handler, rule)
 end
 
 -- Creates a tree from the lists `routes` of several modules. A route has a method, a path, and a handler. In the path,
--- "*" stands for any segment. A fourth element is the rule for the body, which the handler gets as its third argument.
+-- "*" stands for any segment. If a route has a rule as its fourth element, the body is checked by the rule, and the
+-- handler gets the decoded body as its third argument.
 local function route_tree(sections)
   local tree = { children = {} }
   for _, section in ipairs(sections) do

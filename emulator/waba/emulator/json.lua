@@ -35,8 +35,7 @@ end
 -- The only key of the table with which `json.pack` replaces a string that is not UTF-8.
 local BYTES = "\1bytes"
 
--- Returns a deep copy of a value. The copy has the result of `change(member)` instead of each member for which this
--- result is not nil.
+-- Returns a deep copy of a value. If `change(member)` returns a value, the copy has this value instead of the member.
 local function map(value, change)
   local changed = change(value)
   if changed ~= nil then return changed end

@@ -79,17 +79,18 @@ end
 local USAGE = [[
 Usage: waba emulator [--option value] ... [-- program argument ...]
 
-The gateway on your own machine, for both hostings. Ctrl-C ends it.
+Runs the gateways of both hostings on this machine, until Ctrl-C.
 
-It prints environment variables for waba and programs, for a shell's eval.
-With a program after -- it sets them, runs the program, and ends with it.
+Prints environment variables for waba and other programs, for a shell's eval.
+With a program after --, sets the variables, runs the program, and ends when
+the program ends.
 
-A switch takes true or false; without a value it is true.
+An option without a placeholder is true, or has the value true or false.
 <JSON> is an object or a list: --statuses '{"sent":0.1,"delivered":1}'.
---hosting cloud sets the variables for the Cloud gateway (on_premise).
---key is the key of both gateways; --cloud-key that of the Cloud one.
---port and --cloud-port fix their ports.
---json prints where it is as one line of JSON.]]
+--hosting cloud sets the variables for the Cloud gateway (default: on_premise).
+--key is the API key of both gateways; --cloud-key that of the Cloud gateway.
+--port and --cloud-port are the ports of the two gateways.
+--json prints the URLs and keys of the gateways as one line of JSON.]]
 
 -- Options that are tables, whose fields are arguments: --webhook-url, --cloud-number.
 local HAS_ARGUMENTS = { webhooks = true, cloud = true }

@@ -14,14 +14,14 @@ options.list = {
   { "api_key", "string", nil, "the key that the gateway accepts; default: a random one" },
   { "number", "string", "49305550199", "the business number of the key" },
   { "host", "string", "127.0.0.1", "the address to listen on" },
-  { "port", "integer", 0, "the port to listen on; 0: any free one" },
+  { "port", "integer", 0, "the port to listen on; 0: any free port" },
   { "tls", "boolean", true, "serves HTTPS, with a certificate of a new authority" },
   { "authority", "string", nil, "a folder that keeps the authority, so that each start has the same CA file" },
   { "record", "string", nil, "a file to which a line of JSON is appended for each message before the response is"
     .. " sent: hosting, id, to, type, content, at" },
   { "log", "boolean", false, "prints a line on standard error for each request and each webhook" },
-  { "ui", "boolean", false, "serves a page for the browser, with a phone for each customer; prints its URL" },
-  { "ui_port", "integer", 0, "the port of this page; 0: any free one" },
+  { "ui", "boolean", false, "serves a page for the browser, with a phone for each customer; prints the page's URL" },
+  { "ui_port", "integer", 0, "the port of this page; 0: any free port" },
   { "say", "string", nil, "a text that the customer 491511234567 sends when a webhook URL is set" },
   { "client_version", "string", "2.53.1", "the version of the WhatsApp client. Below 2.39.1 a contact must be checked"
     .. " before a message is sent to it; below 2.41 a template needs its namespace; below 2.43 the contacts check"
@@ -57,7 +57,7 @@ options.list = {
     .. " others: number, api_key, webhooks, templates …; the first one is the emulator's own" },
   { "seed", "integer", 1, "the seed of random failures" },
   { "keep", "integer", 10000, "the number of requests, messages and deliveries that are stored" },
-  { "start", "number", nil, "the Unix time at the start of the clock; default: the present" },
+  { "start", "number", nil, "the Unix time at the start of the clock; default: the current time" },
   { "cloud", "waba.EmulatorCloudOptions|waba.EmulatorProcessOptions", nil, "options for the Cloud gateway only" },
 }
 
@@ -82,11 +82,11 @@ options.webhooks = {
   { "url", "string", nil, "the webhook URL at the start" },
   { "headers", "table<string, string>", nil, "the headers of the webhooks to this URL" },
   { "timeout", "number", 5, "seconds to wait for a response" },
-  { "concurrency", "integer", 6, "deliveries at the same time" },
+  { "concurrency", "integer", 6, "the largest number of deliveries at the same time" },
   { "backoff", "number", 3, "seconds that each failure adds to the delay" },
   { "max_backoff", "number", 900, "the longest delay in seconds" },
   { "give_up", "number", 86400, "seconds after which a delivery ends without success" },
-  { "batch", "integer", 1, "the number of waiting events in one body" },
+  { "batch", "integer", 1, "the largest number of waiting events in one body" },
   { "keep_alive", "boolean", true, "uses a connection for several deliveries" },
   { "ca_file", "string", nil, "PEM file of authorities to trust besides the system's" },
   { "duplicates", "number", 0, "the share of deliveries (0 to 1) that are sent twice" },

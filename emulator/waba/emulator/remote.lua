@@ -77,7 +77,8 @@ local function wait_ready(ready_file, seconds, sleep)
 end
 
 --- Starts a process with the options of waba.emulator.options. The settings are `interpreter`, `start_timeout` and
---- `sleep`. Returns numbers, ca_file, folder, control, token, pid and pipe; or nil and an error message.
+--- `sleep`. Returns a table with numbers, ca_file, folder, control, token, pid and pipe; or nil and an error
+--- message.
 function remote.start(options, settings)
   local options_file, ready_file = os.tmpname(), os.tmpname()
   files.write(options_file, assert(core.encode(options)))

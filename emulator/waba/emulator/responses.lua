@@ -9,7 +9,7 @@ local random = require "waba.emulator.random"
 -- The functions of both hostings.
 local Responses = {}
 
--- Adds the functions of both hostings, to be called without `self`, to the table of a hosting.
+-- Adds the functions of both hostings to the table of a hosting. The added functions are called without `self`.
 local function new(own)
   for name, method in pairs(Responses) do own[name] = function(...) return method(own, ...) end end
   return own

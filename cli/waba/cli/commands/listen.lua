@@ -41,7 +41,7 @@ local function items(value)
   return type(value) == "table" and value or {}
 end
 
--- For each field of a message with content, the function that returns the content as text.
+-- For each field that can have the content of a message, the function that returns the content as text.
 local contents = {}
 
 function contents.location(location)

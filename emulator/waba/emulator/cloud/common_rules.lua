@@ -1,5 +1,5 @@
--- Rules of the larger parts of Cloud messages, and of the parts that templates and other endpoints also have: media,
--- payments, template messages. rules.lua describes the notation.
+-- Rules of parts of Cloud messages: media, payments and template messages. Templates and other endpoints have some of
+-- these parts too. rules.lua describes the notation.
 
 local codes = require "waba.emulator.codes"
 local media_store = require "waba.emulator.media_store"

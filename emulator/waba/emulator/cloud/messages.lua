@@ -52,7 +52,7 @@ local function later_failure(gateway, record, message)
     and contact.preferences.marketing_messages == "stop" then
     code, details = "marketing_stopped", "The customer has stopped marketing messages of this business."
   elseif hash and not (contact.identity and contact.identity.hash == hash) then
-    code, details = "identity_mismatch", "The identity key hash is not the present one of the recipient."
+    code, details = "identity_mismatch", "The identity key hash is not the current hash of the recipient."
   elseif gateway.options.window and record.type ~= "template" and not record.direct_send and not record.group_id
     and not record.window then
     code, details = "window_closed", "Message failed to send because more than 24 hours have passed since the customer"
