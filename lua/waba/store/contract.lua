@@ -22,8 +22,8 @@
 ---@field attempts integer  the number of leases after which an entry becomes a dead letter
 ---@field remember number   the number of seconds for which `put` records the keys of entries
 ---@field lanes string[]    all lanes that entries may have
----@field beside? string[]  the ends of the names of records that a store in another process reads in `take`. The names
----        begin with the name of the taken entry's conversation
+---@field beside? string[]  Redis: suffixes of record names. For a taken entry of the first lane, `take` also reads the
+---        records whose names consist of the name of the entry's conversation and one of these suffixes
 ---@field title string      the store's name in messages at run time: "the inbox" or "the outbox"
 ---@field name string       the public function that makes the store, for messages about its options
 ---@field max? integer      memory: the largest number of entries that wait
@@ -38,19 +38,20 @@
 ---@field lane? string      the lane of the entry; default: ""
 ---@field key? string       `put` does not store an entry whose key is recorded
 ---@field value? string     a text that `put` records with the key
----@field same? integer     the number of bytes at the start of `value` that must be equal to the recorded value;
----        otherwise `put` fails
+---@field same? integer     if the key is recorded, the first `same` bytes of `value` and of the recorded value must be
+---        equal; otherwise `put` stores nothing
 ---@field known? string     set by `put` if an earlier `put` has recorded the key: the value that it has recorded
 ---@field id? string        the id by which the method `find` finds the entry
----@field at? number        the earliest time of a `take` in Unix seconds; later entries of the conversation do not wait
+---@field at? number        Unix seconds: `take` does not return the entry before this time; later entries of the
+---        conversation do not wait for the entry
 ---@field bulk? boolean     true: `take` returns the entry after all entries without `bulk`. No lane may
 ---       have entries with `bulk` and entries without `bulk`
 
 ---@class waba.StoreLease
 ---@field body any
 ---@field attempts integer  the number of times that `take` has returned the entry
----@field known table<string, string|false>?  the values of records by name, for some entries of the first lane; false: the
----        record does not exist
+---@field known table<string, string|false>?  the values, by name, of the records that the setting `beside` selects;
+---        false: the record does not exist
 ---@field was_marked boolean?  true: an earlier lease of the entry had a mark and has expired
 
 --- A change to a taken entry. One of `done`, `extend`, `delay`, `dead`, `release` and `later` is set; `release` and
@@ -61,11 +62,12 @@
 ---@field done? "held"|"always"  "held": removes the entry if its lease is valid; "always": removes the entry even if
 ---        another process has taken it, or if it is a dead letter
 ---@field extend? number    the seconds from now until the lease ends
----@field mark? boolean     with `extend`: whether the lease has a mark
+---@field mark? boolean     with `extend`: whether the lease has a mark afterwards; nil: the mark does not change
 ---@field delay? number     the seconds until `take` may return the entry again
 ---@field dead? boolean     true: makes the entry a dead letter
 ---@field release? boolean  true: returns the entry to the queue, and does not count the attempt
 ---@field later? number     the seconds until the entry is due again; later entries of the conversation do not wait
+---        for the entry
 ---@field body? any         with `later`: the entry's new body
 ---@field reason? string    with `delay` and `dead`: the reason of the failure
 ---@field following? table[]  with `done = "held"` or `dead`: more entries to change, from the method `following`
@@ -83,7 +85,8 @@
 ---@class waba.StoreRow
 ---@field id string         the time at which the entry was stored, in microseconds; unique in the store
 ---@field conversation? string  the name of the entry's conversation; nil: the entry has no conversation at present
----@field at number         Unix seconds at which the entry was stored; for a dead letter: at which the letter was made
+---@field at number         Unix seconds at which the entry was stored; for a dead letter: at which the entry
+---        became a dead letter
 ---@field attempts integer
 ---@field reason? string    the reason of the last failure; nil: no failure was recorded
 ---@field state "waiting"|"taken"|"dead"
@@ -98,7 +101,8 @@
 ---@field oldest fun(self): number|nil  returns the time at which the oldest entry was stored; nil without entries
 ---@field next_due fun(self): number|nil  returns the seconds until an entry can be taken; nil if no entry waits
 ---@field find fun(self, id: string): waba.StoreRow|nil  returns the entry or the dead letter with this `id`; nil: none
----@field hasten fun(self, id: string): true|nil  makes an entry due that waits for its time `at` or `later`
+---@field hasten fun(self, id: string): true|nil  makes an entry due now that waits
+---        because of `at` or `later`
 ---@field revive fun(self, rows: waba.StoreRow[]): integer|nil  returns dead letters to the queue, behind the waiting
 ---        entries of their conversations; returns their number
 ---@field drop fun(self, rows: waba.StoreRow[]): integer|nil  removes entries that are not taken; returns the number
@@ -111,7 +115,8 @@ local store = {}
 ---@param entries waba.StoreEntry[]
 ---@param records? waba.StoreRecord[]
 ---@param taking? { n: integer, seconds: number, changes: waba.StoreChange[] }  the arguments of a `take`
----@return integer|nil|false stored  the number of stored entries; false: `same` has prevented that entries are stored
+---@return integer|nil|false stored  the number of stored entries; false: no entry was stored, because of
+---        the field `same` of an entry
 ---@return waba.Error|waba.StoreLease[]|integer|nil  if `stored` is false: the index of the entry whose recorded value
 ---        differs; if `stored` is an integer and `taking` is set: the leases of `take`
 ---@return number|false|nil due  with `taking`: the result `due` of `take`

@@ -37,7 +37,7 @@ local function each_page(store, dead, filter, visit)
 end
 
 --- Returns at most n rows that match a filter; or nil and an error. The default of n is 100. A filter is a
---- `waba.InboxFilter`. If `dead` is true, returns dead letters.
+--- `waba.InboxFilter`. If `dead` or `filter.dead` is true, returns dead letters, otherwise entries.
 function filters.list(store, filter, n, dead)
   local list = {}
   filter, n = filter or {}, n or 100

@@ -4,7 +4,7 @@
 
 local names = {}
 
---- The number of seconds for which a reference from a name to its root is recorded after its last use.
+--- The number of seconds for which a store records that a name refers to its root, after the last use of the name.
 names.REMEMBER = 90 * 86400
 
 --- The functions that a backend provides to `names.join`.
@@ -12,7 +12,8 @@ names.REMEMBER = 90 * 86400
 ---@field next fun(name: string): string|nil        returns the name to which `name` refers
 ---@field remember fun(name: string, root: string)  records that `name` refers to `root`
 ---@field is_begun fun(root: string): boolean       returns whether the first entry of a conversation was taken before
----@field merge fun(from: string, to: string)       moves entries, except a first entry that was taken
+---@field merge fun(from: string, to: string)       moves the entries of one root to another root, except
+---        a first entry that was taken
 
 --- The code of the functions `root_of(store, name)` and `join(store, list)`.
 names.CODE = [[
@@ -62,7 +63,7 @@ local function join(store, list)
 end
 ]]
 
---- Returns the root of several names. If the names have different roots, joins the conversations.
+--- Joins the conversations of several names if the names have different roots. Returns the common root.
 ---@type fun(store: waba.NameStore, list: string[]): string|nil
 names.join = assert((loadstring or load)(names.CODE .. "return join", "=waba.store.names"))()
 

@@ -6,7 +6,8 @@ local records = require "waba.store.memory.records"
 local changes = {}
 
 local NO_ENTRIES = {}
--- Replaces the entry in the lease of a removed entry, because an inbox refers to the lease for as long as to the event.
+-- The lease of a removed entry contains this table instead of the entry, so that the entry can be collected while an
+-- inbox still refers to the lease.
 local REMOVED = { since = 0, conversation = { first = 1, last = 0 } }
 
 -- Removes the first entry from a conversation. The entry returns to the conversation after `change.later` seconds.

@@ -32,7 +32,8 @@ local function remove(self, name)
   self.count = self.count - 1
 end
 
--- Removes expired values, values that were set again later, and values beyond `most` from the front of a list.
+-- Removes names from the front of a list, and removes their values if they have expired, or while the table has more
+-- than `most` values. A name whose value was set again later is removed only from the list.
 local function trim(self, list)
   while list.first <= list.last do
     local name, ends = list.names[list.first], list.ends[list.first]
@@ -67,7 +68,8 @@ function Expiring:add(name, value, seconds)
   return true
 end
 
---- Writes records. If `is_made` is false, records with the field `add` are not written.
+--- Writes records. `is_made` is false if the change of the records was not made; then records with the field `add` are
+--- not written.
 function records.write(self, list, is_made)
   for index = 1, list and #list or 0 do
     local record = list[index]
@@ -90,7 +92,7 @@ function records.find_conflict(self, entries)
   end
 end
 
---- Returns the number of entries whose keys are not recorded. If `seen` has no method `get`, all entries count.
+--- Returns the number of entries whose keys are not recorded. If `seen` has no method `get`, counts all entries.
 function records.count_new(self, entries)
   local count, in_list = 0, {}
   for _, given in ipairs(entries) do
@@ -102,8 +104,8 @@ function records.count_new(self, entries)
   return count
 end
 
---- Returns whether an entry's key is recorded, and records the key. If a shared dictionary of nginx refuses the key
---- because the dictionary is full, the entry counts as new.
+--- Records an entry's key, and returns whether the key was recorded already. If a shared dictionary of nginx refuses
+--- the key because the dictionary is full, the entry counts as new.
 function records.is_known(self, entry)
   if not entry.key then return false end
   local added, reason = self.seen:add(entry.key, entry.value or true, self.remember)

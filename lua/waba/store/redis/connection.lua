@@ -20,7 +20,7 @@ redis_connection.OPTIONS = {
 
 local Refusal = {} -- the metatable of replies that are errors
 
--- Returns the result of a method of a socket. Raises the error of the socket, without the position in this file.
+-- Returns the result of a method of a socket. Raises its error message, without a position in this file.
 local function check(result, message)
   if not result then error(message, 0) end
   return result
@@ -138,7 +138,8 @@ local function greet_and_exchange(socket, was_kept, address, commands)
   return exchange(socket, commands)
 end
 
--- Returns the replies; or nil, an error text, whether another attempt may succeed, and the cluster node with the keys.
+-- Returns the replies; or nil, an error text, whether another attempt may succeed, and the address of the cluster node
+-- to which the server refers.
 local function attempt(opener, commands)
   local is_open, socket, was_kept = pcall(opener.open)
   local ok, replies = false, socket -- if no socket was opened, `socket` is the error
@@ -170,7 +171,7 @@ local function node_of(address, place)
   return node
 end
 
--- For some commands, a function that returns whether a reply has the form of a reply from Redis.
+-- For some commands, a function that checks whether a reply has the form that Redis gives to this command.
 local IS_OF_REDIS = {
   SCRIPT = function(reply) return type(reply) == "string" and reply:find("^" .. ("%x"):rep(40) .. "$") ~= nil end,
   GET = function(reply) return reply == false or type(reply) == "string" end,
@@ -193,7 +194,7 @@ end
 --- Makes a connection, which is opened at the first `call`. The function `call` sends several commands together and
 --- returns their replies. A null reply is false. If Redis refuses a command, its reply is nil, and the second result
 --- has the error text at the same index. If the connection fails, `call` returns nil and an error text.
----@param settings waba.RedisAddress  the table may have other fields
+---@param settings waba.RedisAddress  other fields of the table are ignored
 ---@param name string    the public function that makes the store, for the error about a library that is not installed
 ---@param level integer  the level for the function `error`, if the library is not installed
 ---@return { call: (fun(commands: string[][], tag?: string): any[]|nil, table<integer, string>|string), close: fun() }
@@ -201,7 +202,7 @@ function redis_connection.new(settings, name, level)
   local address = {}
   for option in pairs(redis_connection.OPTIONS) do address[option] = settings[option] end
   -- `openers` has a function for the address of each cluster node; the key "" stands for the configured address.
-  -- `places` has the node of each tag.
+  -- `places` has, by tag, the address of the cluster node for the calls with this tag.
   local openers, places, connection = {}, {}, {}
 
   local function opener_of(place)
@@ -211,8 +212,8 @@ function redis_connection.new(settings, name, level)
     return openers[place]
   end
 
-  -- Calls with the same `tag` must have keys in the same slot of a cluster. The function `commands.repeated` may change
-  -- the commands, which are its argument, before a second attempt.
+  -- Calls with the same `tag` must have keys in the same slot of a cluster. Before each further attempt,
+  -- the function `commands.repeated` is called with `commands`, and may change them.
   function connection.call(commands, tag)
     tag = tag or ""
     local replies, message, is_worth_another, node

@@ -7,8 +7,8 @@ local script = require "waba.store.redis.script"
 
 local conversations = {}
 
---- Lua code of scripts, with the `waba.NameStore` of a Redis store. The name of a queue consists of its lane and its
---- root.
+--- Lua code of scripts that find conversations by names. The function `name_store` returns the `waba.NameStore` of a
+--- Redis store. The name of a queue consists of the lane and the root of its conversation.
 conversations.NAMES = names.CODE .. [[
 local function is_begun(queue)
   return call("HEXISTS", key "tries", queue) == 1
@@ -48,12 +48,13 @@ end
 ]]
 
 -- Stores entries and records. Returns a list with the number of stored entries, and with the index and the recorded
--- value of each entry whose key is already recorded. If `same` prevents the storing, the list has only the negated
--- index of the entry with a different value. Because the script runs again after a lost reply, it skips an entry whose
--- `id` is stored, or that is finished: then an outbox has written its record. Arguments: the milliseconds for keys, the
--- milliseconds for references between names, whether the script runs again ("again" or ""), the number of lanes, the
--- lanes, and the number of entries. Arguments of each entry: `key`, `value`, `same`, `lane`, "bulk" or "", `at` in
--- microseconds or "", `id`, the number of names, the names, and the body. The last arguments are the records.
+-- value of each entry whose key is already recorded. If the value of an entry differs from the recorded value in the
+-- first `same` bytes, nothing is stored, and the list has only the negated index of this entry. The script runs again
+-- after a lost reply. Therefore it skips an entry whose `id` is stored, and an entry that is finished, which has a
+-- record `state:<id>` of an outbox. Arguments: the milliseconds for keys, the milliseconds for references between
+-- names, whether the script runs again ("again" or ""), the number of lanes, the lanes, and the number of entries.
+-- Arguments of each entry: `key`, `value`, `same`, `lane`, "bulk" or "", `at` in microseconds or "", `id`, the number
+-- of names, the names, and the body. The last arguments are the records.
 local PUT = script.HEAD .. script.APPEND .. conversations.NAMES .. records.WRITE .. [[
 local remember, remember_names, is_repeated, lanes, position = ARGV[1], ARGV[2], ARGV[3] ~= "", {}, 5 + ARGV[4]
 for index = 5, position - 1 do lanes[index - 4] = ARGV[index] end

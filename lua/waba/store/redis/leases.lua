@@ -26,8 +26,8 @@ end
 -- - the token of the leases, n, and the length of the leases in microseconds
 -- - the option `attempts` of the store
 -- - "!" for leases with a mark, else ""
--- - the ends of the names of records, with a space between them. The records are read for an entry of the first lane.
---   The names begin with the name of the entry's conversation
+-- - the setting `beside` of the store, with a space between the suffixes. For an entry of the first lane, the script
+--   reads the records whose names consist of the name of the conversation and one of the suffixes
 -- - the tokens of calls whose replies were lost
 local TAKE = script.HEAD .. script.APPEND .. changes.ADVANCE .. FUNCTION_NEXT_DUE .. [[
 local token, n, lease, most, mark = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), ARGV[5]
@@ -116,8 +116,9 @@ return (count < n and next_due() or "") .. "\n" .. table.concat(taken)
 
 local NEXT_DUE = script.HEAD .. FUNCTION_NEXT_DUE .. "return next_due()"
 
--- Reads the records that TAKE has read for an entry. `lengths` is the end of the entry's line, and `position` is the
--- position of the records in the reply. Returns the records by name, and the position behind the records.
+-- Reads the records that TAKE has read for an entry. `lengths` is the part of the entry's line with the lengths of the
+-- records, and `position` is the position of the records in the reply. Returns the records by name, and the position
+-- behind the records.
 local function read_records(self, reply, queue, lengths, position)
   local known, index = {}, 0
   for length in lengths:gmatch "%S+" do
@@ -157,8 +158,8 @@ local function next_token(self)
   return self.owner .. ":" .. self.numbers
 end
 
---- Gives TAKE another token before its second attempt. taking[5] is the token. The tokens of commands with lost replies
---- begin at taking[11].
+--- Replaces the token of TAKE before a second attempt. The token is the fifth word of the command. The old token
+--- is appended to the tokens of calls whose replies were lost, which begin at the eleventh word.
 function leases.repeated(commands)
   local words = commands.calls.taking
   words[#words + 1], words[5] = words[5], next_token(commands.calls.store)

@@ -38,7 +38,8 @@ end
 ]]
 
 --- Appends the arguments of records to the words of a command. `change` is the index of the change to which the records
---- belong, or nil. If `is_always` is true, only records with the field `add` depend on the change.
+--- belong, or nil. If `is_always` is true, all records without the field `add` are written even if the change is not
+--- made.
 function records.add(words, list, change, is_always)
   for index = 1, list and #list or 0 do
     local record, n = list[index], #words

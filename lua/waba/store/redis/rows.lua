@@ -51,9 +51,9 @@ local function add_dead(id)
 end
 ]]
 
--- Returns the offset and the position of the next page, and up to n rows. The offset is -1 on the last page. The offset
--- is the number of queues before the page. The position is the number of entries before the page in the next queue.
--- Arguments: n, the offset and the position of the page.
+-- Returns the offset and the position of the next page, and up to n rows. The offset is the number of queues before the
+-- page; after the last page it is -1. The position is the number of entries before the page in the first queue of the
+-- page. Arguments: n, the offset and the position of the page.
 local LIST = script.HEAD .. ROWS .. [[
 local n, offset, position, skip = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[2])
 for _, set in ipairs { "held", "due", "due:bulk" } do

@@ -76,7 +76,8 @@ function script.close(self)
   connections[self] = nil
 end
 
---- Sends several commands together. Returns the replies; or nil, an error, and whether Redis does not have the script.
+--- Sends several commands together. Returns the replies; or nil, an error, and whether Redis does not know the script
+--- of a command.
 function script.call(self, commands)
   local connection = connections[self]
   if not connection then error(self.title:gsub("^the ", "this ") .. " is closed", 3) end
@@ -108,7 +109,8 @@ local function load_scripts(self, calls)
   return digests ~= nil, err
 end
 
---- Returns the words of the command that runs a script. The function `run_all` adds the digest of the script.
+--- Returns the words of the command that runs a script. The second word is empty until the function `run_all` replaces
+--- it with the digest of the script.
 function script.words_of(self, ...) return { "EVALSHA", "", "1", self.prefix, ... } end
 
 --- Runs several scripts, whose commands are sent together. Returns the replies. Each element of `calls` has the text of
@@ -164,8 +166,8 @@ function script.microseconds(seconds) return ("%.0f"):format(seconds * 1e6) end
 local LOOK_AGAIN = 5 -- the least number of seconds between two calls of LOOK
 
 -- Registers a process, ends the leases of ended processes, and converts the keys of release 1.0. Returns all owners. If
--- the keys belong to an outbox instead of an inbox, or to an inbox instead of an outbox, returns "outbox" or "inbox".
--- Arguments: "inbox" or "outbox", the name of the process, and the names of ended processes.
+-- the keys belong to an outbox and the first argument is "inbox", returns "outbox"; in the reverse case, returns
+-- "inbox". Arguments: "inbox" or "outbox", the name of the process, and the names of ended processes.
 local LOOK = script.HEAD .. script.APPEND .. [[
 local use = call("GET", key "use") or call("EXISTS", key "ids") == 1 and "outbox" or ARGV[1]
 if use ~= ARGV[1] then return use end

@@ -9,7 +9,7 @@ local unpack = table.unpack or unpack
 local changes = {}
 
 changes.ENTRIES = 16 -- the largest number of entries in one statement
---- From FEW entries on, one statement with the parameters LIST costs less than a statement for each entry.
+--- For FEW or more entries, one statement with the parameters LIST costs less than a statement for each entry.
 changes.FEW, changes.LIST = 4, "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
 local ENTRIES = changes.ENTRIES
 local ARE_HELD = "SELECT count(*) FROM waba_entry WHERE token = ?17 AND seq IN " .. changes.LIST
@@ -31,7 +31,7 @@ function changes.make_dead(self, seq, reason, now, attempts)
   self.database:run("DELETE FROM waba_entry WHERE seq = ?", seq)
 end
 
--- The token of a lease with a mark ends with MARK. MARK is the whole token of an entry with a mark and without a lease.
+-- The token of a lease with a mark ends with MARK. The token of an entry with a mark but without a lease is MARK alone.
 local MARK = "!"
 changes.MARK = MARK
 

@@ -20,7 +20,8 @@ Connection.__index = Connection
 
 local sqlite_connection = {}
 
-local SHORTEST, LONGEST = 0.001, 0.02 -- the seconds between two attempts while another process has the lock
+-- The shortest and the longest pause in seconds between two attempts while another process has the lock.
+local SHORTEST, LONGEST = 0.001, 0.02
 -- The largest `PRAGMA busy_timeout`. With a larger number SQLite does not wait at all.
 local MOST_MILLISECONDS = 2 ^ 31 - 1
 -- SQLite copies its write-ahead log into the database when the log has this number of pages (16 MiB). An event writes
@@ -89,7 +90,8 @@ function Connection:value(sql, ...)
 end
 
 -- The seconds between core.clock and SQLite's clock. SQLite's clock has milliseconds only, so all connections of the
--- process share one offset. With different offsets, a new entry could have a future time for another connection.
+-- process share one offset. With different offsets, a new entry could have a future time by the clock of another
+-- connection.
 local clock_offset
 
 --- Returns Unix seconds with microseconds, by the clock of the machine.
@@ -134,7 +136,7 @@ end
 -- Closes a file that was removed or replaced, and removes the old files with the suffixes in BESIDE. Otherwise SQLite
 -- would treat the old files as parts of the new database.
 local function leave_replaced(self)
-  pcall(self.pragma, self, "wal_checkpoint(FULL)") -- completes the old database, because its file may have a new name
+  pcall(self.pragma, self, "wal_checkpoint(FULL)") -- copies the log into the old file, which may exist under a new name
   local path, beside = self.path, self.beside
   disconnect(self)
   for name, identity in pairs(beside) do
@@ -263,7 +265,7 @@ function Connection:close()
   self.closed = true
 end
 
---- `application` is the `PRAGMA application_id` of the file.
+--- Makes a connection. `application` is the `PRAGMA application_id` of the file.
 function sqlite_connection.new(file, busy_timeout, title, application)
   return setmetatable({
     file = file, busy_timeout = busy_timeout, title = title, application = application or 0, statements = {},

@@ -9,8 +9,8 @@ local escape, unescape = sqlite_connection.escape, sqlite_connection.unescape
 
 local conversations = {}
 
---- Returns the `waba.NameStore` of one transaction. The table `known` has a value for each name that was read: the
---- name to which the read name refers, or false. The table `is_fresh` has the names whose records need not be renewed.
+--- Returns the `waba.NameStore` of one transaction. The table `known` has, for each name that was read, the name to
+--- which it refers, or false. The table `is_fresh` has the names whose records need not be renewed.
 function conversations.name_store(self, now)
   local database, store, known, is_fresh = self.database, {}, {}, {}
 

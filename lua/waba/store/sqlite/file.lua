@@ -68,7 +68,7 @@ local FROM_VERSION_1 = {
   "DROP TABLE waba_event", "DROP TABLE waba_aside", "DROP TABLE waba_seen", "DROP TABLE waba_customer",
 }
 
--- Returns an error text if the file belongs to an outbox instead of an inbox, or to an inbox instead of an outbox.
+-- Returns an error text if the file of an outbox is used for an inbox, or the file of an inbox for an outbox.
 local function check_use(connection)
   local found = connection:pragma "application_id"
   if found == connection.application then return end
@@ -80,7 +80,7 @@ end
 local FOREIGN = "SELECT count(*) > 0 AND total(name GLOB 'waba_*') = 0 FROM sqlite_master"
 local NOT_A_STORE = "it is not a store of waba: its tables belong to another program; expected a file of its own"
 
---- Returns an error text if the file has the tables of another program. The caller must not write to this file.
+--- Returns an error text if the file has the tables of another program. Then the caller must not write to the file.
 function sqlite_file.foreign_error(connection)
   return connection:value(FOREIGN) == 1 and NOT_A_STORE or nil
 end

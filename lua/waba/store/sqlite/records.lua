@@ -35,8 +35,8 @@ function records.set_all(self, list)
   for at = rest + 1, #list, 3 do self.database:run(SET, list[at], list[at + 1], list[at + 2]) end
 end
 
---- Writes the records of a change. If `is_made` is false, records with the field `add` are not written. Most records
---- are only appended to the list `sets`. The caller passes the list to `set_all`.
+--- Writes the records of a change. `is_made` is false if the change was not made; then records with the field `add` are
+--- not written. Most records are only appended to the list `sets`, which the caller must pass to `set_all`.
 function records.write(self, list, now, is_made, sets)
   for index = 1, list and #list or 0 do
     local record, n = list[index], #sets
