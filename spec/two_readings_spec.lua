@@ -157,9 +157,9 @@ describe("the library and the emulator of Cloud hosting", function()
   end)
 end)
 
--- Patterns of names of rules. The library refuses messages that violate these rules; the emulator accepts these
--- messages, because docs/platform does not state the rule, or because it compares the message with the approved
--- template instead.
+-- Patterns of names of rules. The library refuses messages that violate these rules. The emulator accepts these
+-- messages, because docs/platform does not state the rule, or because the emulator compares the message with the
+-- approved template instead.
 local STRICTER = {
   on_premise = {
     "link: format$", "^contacts.*: format$", "^contacts.*: is$", "^location.*itude: is$", "^hsm.*: is$",

@@ -1,10 +1,9 @@
 -- Clients of many numbers in one process, for bench/numbers.lua:
 --   make count           makes clients; prints bytes of Lua, bytes of RSS and microseconds of CPU per client
 --   work port url max    replies to the events in a Redis server, until the program is killed
---   send url ca_file numbers in_flight each text [first]
---                        each number sends the text `each` times; with "first" the first number sends all texts; prints
---                        the microseconds of CPU per message, the largest number of descriptors, and the growth of RSS
---                        in KiB
+--   send …               each number sends the text `each` times, or the first number sends all texts; prints the
+--                        microseconds of CPU per message, the largest number of descriptors, and the growth of RSS in
+--                        KiB; arguments: url ca_file numbers in_flight each text ["first"]
 
 package.path = (arg[0]:match "^(.*)/[^/]*$" or ".") .. "/?.lua;" .. package.path
 

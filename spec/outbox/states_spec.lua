@@ -1,4 +1,4 @@
--- The state of an outbox entry when it is stored, when it is taken, after its result, and after statuses in any order.
+-- The state of an outbox entry: after it was stored or taken, after its result, and after statuses in any order.
 
 local entries = require "waba.outbox.entry"
 local waba = require "waba"

@@ -1,11 +1,11 @@
 /* An interpreter whose allocations can fail. The runtime of a sanitizer must be loaded before the code that it checks, so
-   under a sanitizer this interpreter replaces the usual one. Runs [-e code] [script [argument…]], as lua does.
-     fail_lua(n, once, f, …)  calls f(…); n allocations of Lua succeed, then one fails if `once` is true, else all of them
-     fail_c(n, once, f, …)    like fail_lua, for the C modules and libcurl; the modules must be linked with --wrap=malloc,
-                              --wrap=calloc, --wrap=realloc and --wrap=free
-     blocks()                 the number of blocks that the C modules and libcurl have allocated and not freed
-     descriptors()            the number of open descriptors
-   fail_lua and fail_c return the number of failures, and then the results of pcall. */
+ * under a sanitizer this interpreter replaces the usual one. Runs [-e code] [script [argument…]], as lua does.
+ *   fail_lua(n, once, f, …)  calls f(…); n allocations of Lua succeed, then one fails if `once` is true, else all of them
+ *   fail_c(n, once, f, …)    like fail_lua, for the C modules and libcurl; the modules must be linked with --wrap=malloc,
+ *                            --wrap=calloc, --wrap=realloc and --wrap=free
+ *   blocks()                 the number of blocks that the C modules and libcurl have allocated and not freed
+ *   descriptors()            the number of open descriptors
+ * fail_lua and fail_c return the number of failures, and then the results of pcall. */
 #include <curl/curl.h>
 #include <lauxlib.h>
 #include <lua.h>
