@@ -1,5 +1,5 @@
--- Lua numbers in fields that the platform requires as a string of digits, and in texts. Every version of Lua writes the
--- same digits; numbers from 2^53 are refused.
+-- Lua numbers in texts, and in fields for which the platform requires a string of digits. Every version of Lua writes
+-- the same digits; numbers from 2^53 are refused.
 
 local core = require "waba.core"
 local scripted = require "spec.support.scripted_transport"

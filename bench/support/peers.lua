@@ -14,7 +14,7 @@ local peers = {}
 ---@field body string      the bytes of the request's body
 ---@field protocol string  "HTTP/1.1" or "HTTP/2"
 ---@field connections integer  the largest number of connections over HTTP/1.1
----@field headers string[] of the request, "Name: value", the key among them
+---@field headers string[]  the headers of the request as "Name: value", with the API key
 ---@field in_flight integer
 ---@field warm_up integer  messages before the measurement
 ---@field count integer    messages in the measurement

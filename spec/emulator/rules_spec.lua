@@ -1,5 +1,5 @@
--- Each rule of the emulator for messages, in a request over HTTP: values at the limit are accepted, others are refused
--- with a certain code and text.
+-- Each rule of the emulator for messages, in a request over HTTP: values at the limit are accepted, other values are
+-- refused with the code and the text of the rule.
 
 local filler = require "spec.support.filler"
 local support = require "spec.support.emulator"

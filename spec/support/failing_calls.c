@@ -1,6 +1,6 @@
-/* System calls that fail when a spec requires it. The module of spec/support/parts.c contains these functions. Other
- * programs preload this file as a library, and then load it as the module { fail }. This file declares the few
- * functions of Lua that it uses, because they are the same in all versions. */
+/* System calls that fail when a spec requires it. The module of spec/support/parts.c is linked with this file. Other
+ * programs preload this file as a library, and then also load it as a Lua module with the function `fail`. This file
+ * declares the few functions of Lua that it uses, because they are the same in all versions. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 -- Makes messages that test every rule of a hosting (lua/waba/schema/<hosting>.lua). The check must accept messages at
--- the limit of a rule, and refuse messages beyond the limit with an error at a certain path.
+-- the limit of a rule, and refuse messages beyond the limit with an error that has the path of the invalid value.
 
 local cases = require "spec.support.rules.cases"
 local smallest = require "spec.support.rules.minimal"

@@ -55,7 +55,7 @@ describe("the key", function()
     assert.equal(0, elsewhere:connections())
   end)
 
-  -- Spellings of URLs that look like the gateway's, but have another host.
+  -- Returns URLs that are similar to those of the gateway, but are invalid or have another host.
   local function strangers()
     local other = "127.0.0.1:" .. elsewhere.port
     local list = {

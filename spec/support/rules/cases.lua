@@ -1,5 +1,5 @@
--- For each kind of rule of the schema, values that the check must accept, and values that it must refuse with an error
--- at a certain path.
+-- For each kind of rule of the schema: values that the check must accept, and values that it must refuse with an error
+-- that has the path of the invalid value.
 
 local examples = require "spec.support.rules.formats"
 local messages = require "spec.support.messages"
