@@ -3,8 +3,9 @@
 --   lua5.4 bench/nginx.lua            luajit bench/nginx.lua    (after: eval "$(make -s env)")
 --   lua5.4 bench/nginx.lua --quick    fewer and shorter rounds
 --   lua5.4 bench/nginx.lua --instructions
---                                     the instructions per message instead, which do not depend on the speed of the
---                                     machine; the worker runs under valgrind
+--
+-- With --instructions the worker runs under valgrind, and the program counts the instructions per message. This number
+-- does not depend on the speed of the machine. Otherwise the program measures:
 --
 -- 1. The response time of another location of the same worker, while 200 messages are sent to a gateway that responds
 --    after 500 ms. The messages use new connections, then kept connections.

@@ -10,7 +10,8 @@
 --    event) compared with a location of the same nginx that only returns 200.
 -- 3. How long `put` blocks an nginx worker.
 -- 4. Response times at 200 webhooks per second: the webhooks of 50 sent and 50 received messages per second. The
---    gateway requires a median of 250 ms, and less than 1 % above 1 s. For comparison: the time of the disk alone.
+--    platform recommends a median of at most 250 ms, and more than 1 s for less than 1 % of the responses. For
+--    comparison: the time of the disk alone.
 --
 -- The programs run in turn; the figures are medians of the rounds.
 

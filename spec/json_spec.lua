@@ -60,7 +60,7 @@ describe("encode", function()
   end)
 
   it("writes the same bytes with every cjson", function()
-    -- The cjson module of an application. OpenResty's cjson has names for empty arrays.
+    -- The cjson module of an application. As OpenResty's cjson, it has values and metatables that mark arrays.
     local real = package.loaded.cjson
     local mark, mt, array_mt = io.stdout, {}, {}
     package.loaded.cjson = {

@@ -136,8 +136,8 @@ describe("pacing", function()
         most = math.max(most, pace.pairs.count)
       end
       assert.equal(20000, passed)
-      -- Each second has 80 new recipients. The limiter of a recipient is stored for 6 seconds, until it has all its
-      -- tokens again.
+      -- 80 new recipients get a message in each second. The limiter of a recipient is stored for 6 seconds, until it
+      -- has all its tokens again.
       assert.is_true(most <= 2 * 80 * 6 + 1, most)
     end)
   end)

@@ -1,5 +1,5 @@
--- Valid templates of Cloud hosting, at least one for each feature of templates. Specs change them and check that they
--- are refused.
+-- Valid templates of Cloud hosting, at least one for each feature of templates. Specs also change these templates, and
+-- check that the changed templates are refused.
 
 local cloud_templates = {}
 
