@@ -133,10 +133,11 @@ end
 local function find_in_table(clients, what)
   local known = read_table(clients, what)
   local checked = check_keys(known, what)
-  -- Known and later found clients by number. `pairs(clients)` misses clients that the metamethod `__index` returns.
+  -- The clients of the table, and clients that were found later, by number. `pairs(clients)` does not return clients
+  -- that only the metamethod `__index` returns.
   local used = setmetatable({}, { __mode = "v" })
   for number, client in pairs(known) do used[number] = client end
-  -- reads both tables, because the program may have changed `clients`
+  -- reads `clients` again, because the program may have changed this table
   local function at(key) return key and (clients[key] or known[key]) end
   -- Returns the number of another client in `others` that has the API key of `client`.
   local function owner(client, others)

@@ -188,7 +188,8 @@ function client_options.complete(options)
   return options
 end
 
---- Returns the rate limits of a client. If the option `pace` lacks a class, the hosting's limit of the class applies.
+--- Returns the rate limits of a client. For a class of requests that the option `pace` does not have, the limit of the
+--- hosting applies.
 function client_options.pace(pace, hosting)
   if not pace then return pace == nil and hosting.pace end
   local rates = {}

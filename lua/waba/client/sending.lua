@@ -81,7 +81,8 @@ function sending.with_options(message, options)
   return message
 end
 
--- The client keeps definitions of templates. After an error of kind "template", the definition may be out of date.
+-- Removes the definition of a template from the client after an error of kind "template", because the definition may be
+-- out of date.
 local function forget_template(self, call, err)
   local templates = err.kind == "template" and err.code and rawget(self, "templates")
   local template = templates and (call.json or core.decode(call.body)).template

@@ -27,7 +27,7 @@ end
 --- Takes a token if one is available now. Returns whether a token was taken.
 function Bucket:try(now)
   if now < self.open_at then return false end
-  -- `try` is called for every message: comparisons are faster than calls of `max`
+  -- comparisons, which are faster than calls of `max`, because this function is called for every message
   local due, paused_until = self.due, self.paused_until
   due = (due > now and due or now) + self.interval
   self.due = due

@@ -41,8 +41,8 @@ function delivery.new(fields)
   return setmetatable(self, Delivery)
 end
 
--- Returns the error object of a failed transfer. If the status refuses the request, the gateway has not executed the
--- request, even if the body of the response is incomplete.
+-- Returns the error object of a failed transfer. If a status that refuses the request was received, the gateway has not
+-- executed the request, even if the body of the response is incomplete.
 local function from_failure(self, failure, head)
   local status = failure.status
   local is_refused = status and status >= 400 and not self.hosting.errors.is_ambiguous(status, true)

@@ -155,9 +155,9 @@ function Slot:wait(transport, now, deadline)
   return now
 end
 
---- Ends the slot of a message that was sent or has failed. The next message may be sent at once. If the option
---- `ordered` names a source of statuses, the next message waits until this message is delivered. `coroutines.ensure`
---- calls this method.
+--- Ends the slot of a message that was sent or has failed. The next message may be sent at once, except if this message
+--- was sent and the option `ordered` names a source of statuses: then the next message waits until this message is
+--- delivered. `coroutines.ensure` calls this method.
 function Slot:finish(ok, sent)
   local conversation, order = self.conversation, self.ordering
   if not conversation then return end

@@ -52,7 +52,7 @@ local function trim(text) return text:match "^[ \t]*(.*[^ \t])" or "" end
 
 --- Returns the seconds to wait, at most 3600; nil if the value is neither a number of seconds nor an HTTP date.
 ---@param value string
----@param date? string  the header Date of the response; the clock of this machine replaces an invalid date
+---@param date? string  the header Date of the response; if it is invalid, the clock of this machine is used
 ---@return number|nil seconds
 function retry_after.read(value, date)
   value = trim(value)

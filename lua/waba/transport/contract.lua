@@ -22,7 +22,8 @@
 ---@field connect_timeout? number  seconds
 ---@field max_body? integer  the largest number of bytes, after decompression, of a body in memory
 ---@field progress? fun(sent: integer, to_send: integer|nil, received: integer, to_receive: integer|nil)  called during
----        the request with numbers of bytes: sent and received, and in total (nil: unknown)
+---        the request with the bytes sent, the total to send, the bytes received and the total to receive; a total is
+---        nil if it is unknown
 
 --- A response. A transport may compute the fields other than `status` and `body` when a program first reads one of
 --- these fields.

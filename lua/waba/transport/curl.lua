@@ -27,7 +27,7 @@ function transport.new(options)
   return setmetatable(waiting.add_fields {
     options = { ca_file = options.ca_file, proxy = options.proxy, max_connections = options.max_connections },
     loop = options.loop and runtime.loop(options.loop),
-    prepared = setmetatable({}, { __mode = "v" }), -- the prepared heads of the engine, by the text of the request head
+    prepared = setmetatable({}, { __mode = "v" }), -- the results of `engine:prepare`, by the text of the request head
     spares = {}, spare_waiters = {}, spare_count = 0, -- finished transfers and their waiters
     closed = false,
   }, Curl)
@@ -49,9 +49,9 @@ local function text_of(head)
   return table.concat({ head.method, head.url, tostring(head.idempotent), table.concat(lines, "\n") }, "\n")
 end
 
--- Makes the prepared head of a request head. Stores the prepared head in the request head, because the garbage
--- collector would traverse a weak table of all heads. Clients with equal heads share a prepared head, to which each
--- request adds its credentials.
+-- Converts a request head to the prepared form that the core takes. Clients with equal request heads share one prepared
+-- head, to which each request adds its credentials. The prepared head is stored in the table of the request head, and
+-- not in a weak table, because the garbage collector would traverse all entries of the weak table.
 local function prepare(self, engine, head)
   local text, message = text_of(head), nil
   local prepared = self.prepared[text]

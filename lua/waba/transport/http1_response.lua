@@ -174,14 +174,15 @@ local function headers_of(lines)
   return core.headers(lines, last + 1, lines:find("\r\n\r\n", 1, true) + 1)
 end
 
--- Returns the compression of the body, which no request allows; nil if the body is not compressed.
+-- Returns the name of the compression if the server has compressed the body, although no request allows compression;
+-- else nil.
 local function coding_of(headers)
   local coding = headers["content-encoding"]
   return coding and coding:lower() ~= "identity" and coding or nil
 end
 
--- The metatable of a response. When a program first reads a field that the exchange does not have, the metatable
--- computes all of these fields.
+-- The metatable of a response. It computes the headers, the timings and the other missing fields when a program first
+-- reads one of these fields.
 local Response = {}
 
 function Response.__index(response, name)

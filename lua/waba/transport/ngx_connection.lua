@@ -24,8 +24,8 @@ local DIRECTIVES = {
   ["certificate chain too long"] = DEPTH,
 }
 
--- Errors that the call of `connect` itself never causes. nginx reports the error of an earlier operation if a worker
--- process has no free connection.
+-- Error texts of earlier operations, which `connect` itself never causes. If a worker process has no free connection,
+-- `connect` returns such an old error text.
 local NONE_LEFT = "no connection is left in this worker"
 local EARLIER = {
   ["no such file or directory"] = true, ["operation now in progress"] = true, success = true,

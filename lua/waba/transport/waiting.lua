@@ -204,7 +204,7 @@ function waiting.wait(self, engine, loop, task, id, transfer, request, spare)
     waiters[id] = nil
     self.waiting = self.waiting - 1
   end
-  -- without a leader, another coroutine has woken this coroutine to lead, but the transfer of this coroutine has ended
+  -- without a leader: another coroutine has woken this coroutine to become the leader, but its own transfer has ended
   local leader = self.leaders[group]
   if not leader or leader == waiter then pass_lead(self, waiter) end
   return waiter
