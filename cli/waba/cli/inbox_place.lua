@@ -6,8 +6,8 @@ local inbox_place = {}
 
 function inbox_place.add(command)
   command:option("--sqlite", "The file of the inbox."):argname "<file>"
-  command:option("--redis", "Its Redis server: redis://[user:password@]host[:port][/database]"):argname "<url>"
-  command:option("--prefix", "The prefix of its keys in Redis; default: {waba}."):argname "<text>"
+  command:option("--redis", "The Redis server: redis://[user:password@]host[:port][/database]"):argname "<url>"
+  command:option("--prefix", "The prefix of the inbox's keys in Redis; default: {waba}."):argname "<text>"
 end
 
 local function read_url(ctx, url)

@@ -65,9 +65,9 @@ local function template_body(ctx, args)
 end
 
 local function add_template_options(command)
-  command:option("--language", "Its language, such as de or en_US."):argname "<code>":count(1)
+  command:option("--language", "The template's language, such as de or en_US."):argname "<code>":count(1)
   command:option("--templates", "Check the message with the template's definition in this folder."):argname "<folder>"
-  command:option("--namespace", "Its namespace (On-Premise)."):argname "<namespace>"
+  command:option("--namespace", "The template's namespace (On-Premise)."):argname "<namespace>"
   command:option("--body", "A parameter of the body; once for each, in order."):argname "<text>":count "*"
   command:option("--named", "A named parameter of the body: name=text; once for each."):argname "<text>":count "*"
   command:option("--header", "The parameter of a text header."):argname "<text>"
@@ -127,7 +127,7 @@ message_types.list = {
       command:argument("latitude", "Degrees.")
       command:argument("longitude", "Degrees.")
       command:option("--name", "The name of the location."):argname "<text>"
-      command:option("--address", "Its address."):argname "<text>"
+      command:option("--address", "The address of the location."):argname "<text>"
     end,
     build = function(ctx, args)
       return waba.location {

@@ -30,9 +30,10 @@ local function add(parser)
   local command = parser:command("bulk", "Send a template to every row of a CSV file."):epilog(EPILOG)
   command:argument("file", "The CSV file.")
   command:option("--template", "The template's name."):argname "<name>":count(1)
-  command:option("--language", "Its language, or the column that holds it as @column."):argname "<code>":count(1)
+  command:option("--language", "The template's language, or @ and the column with the language.")
+    :argname "<code>":count(1)
   command:option("--templates", "Check each row with the definitions in this folder."):argname "<folder>"
-  command:option("--namespace", "Its namespace (On-Premise)."):argname "<namespace>"
+  command:option("--namespace", "The template's namespace (On-Premise)."):argname "<namespace>"
   command:option("--to", "The column of phone numbers."):argname "<column>":default "to"
   command:option("--key", "A column that identifies the rows; by default their position."):argname "<column>"
   command:option("--body", "Columns for the body, in order, with commas between."):argname "<columns>"
@@ -41,8 +42,8 @@ local function add(parser)
   command:option("--header-image", "The column with links for the header."):argname "<column>"
   command:option("--button", "payload=column or url=column, for the next button; can be repeated.")
     :argname "<pair>":count "*"
-  command:option("--rate", "The maximum of messages per second."):argname "<number>":convert(numbers.positive)
-  command:option("--concurrency", "The maximum of messages in flight; default: 64.")
+  command:option("--rate", "The largest number of messages per second."):argname "<number>":convert(numbers.positive)
+  command:option("--concurrency", "The largest number of messages in flight; default: 64.")
     :argname "<number>":convert(numbers.count)
   command:option("--journal", "Another file for the journal."):argname "<file>"
   command:option("--report", "Write the results to FILE.html or FILE.csv; can be repeated."):argname "<file>"

@@ -31,17 +31,17 @@ local function add(parser)
   command:command("depth", "Show how many events wait, and for how long.")
   local list = add_filter(command:command("list", "List the waiting events, oldest first."))
   list:flag("--dead", "List dead letters, which are events that failed too often, with the reason.")
-  list:option("-n --limit", "The maximum number."):argname "<count>":convert(numbers.count):default "100"
+  list:option("-n --limit", "The largest number of lines."):argname "<count>":convert(numbers.count):default "100"
   list:flag("--text", "Show what customers wrote.")
   local show = command:command("show", "Show one event.")
   show:argument("id", "The id that the list shows.")
   show:flag("--text", "Show the whole event, with what the customer wrote.")
   local retry = add_filter(command:command("retry", "Return dead letters to the queue."))
   retry:argument("id", "The id that the list shows."):args "?"
-  retry:flag("--all", "All of them.")
+  retry:flag("--all", "All dead letters.")
   local drop = add_removal(command:command("drop", "Remove events."))
   drop:argument("id", "The id that the list shows."):args "?"
-  drop:flag("--all", "All of them.")
+  drop:flag("--all", "All events.")
   local purge = add_removal(command:command("purge", "Remove old events."))
   purge:option("--older-than", "The minimum age of the events, such as 12h or 7d."):argname "<age>"
     :convert(duration):count(1)

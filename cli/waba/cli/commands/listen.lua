@@ -10,11 +10,11 @@ local waba = require "waba"
 local function add(parser)
   local command = parser:command("listen", "Receive webhooks and print their events.")
     :epilog [[The password of --user is read from WABA_WEBHOOK_PASSWORD, the secret of
---signed from WABA_WEBHOOK_SECRET. Ctrl-C ends it.]]
+--signed from WABA_WEBHOOK_SECRET. Ctrl-C ends the command.]]
   command:option("--port", "Port to listen on."):argname "<port>":default "8080":convert(numbers.port)
   command:option("--host", "Address to listen on."):argname "<address>":default "127.0.0.1"
   command:option("--path", "Accept webhooks at this path only."):argname "<path>"
-  command:option("--user", "Require this user and its password."):argname "<user>"
+  command:option("--user", "Require this user and the user's password."):argname "<user>"
   command:flag("--signed", "Require the signature of Cloud hosting.")
   command:flag("--open", "Require no credentials, on any address.")
   command:option("--forward-to", "Forward each webhook to a program."):argname "<url>"

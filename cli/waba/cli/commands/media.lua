@@ -5,16 +5,16 @@ local output = require "waba.cli.output"
 
 local function add(parser)
   local command = parser:command("media", "Upload, download and delete files."):command_target "action"
-  local up = command:command("up", "Upload a file; prints its id.")
+  local up = command:command("up", "Upload a file, and print the id of the file.")
   up:argument("file", "The file.")
-  up:option("--type", "Its MIME type, if its name has no known extension."):argname "<type>"
-  up:option("--as", "The type of the message that will use it."):argname "<type>"
+  up:option("--type", "The MIME type, if the file's name has no known extension."):argname "<type>"
+  up:option("--as", "The type of the message that will have the file."):argname "<type>"
     :choices { "audio", "document", "image", "sticker", "video" }
   local down = command:command("down", "Download a file.")
-  down:argument("id", "Its id.")
+  down:argument("id", "The id of the file.")
   down:argument("file", 'The file to write; "-": standard output.')
   down:option("--sha256", "The expected SHA-256 digest."):argname "<hex>"
-  command:command("rm", "Delete a file."):argument("id", "Its id.")
+  command:command("rm", "Delete a file."):argument("id", "The id of the file.")
 end
 
 local actions = {}

@@ -8,7 +8,7 @@ local output = require "waba.cli.output"
 local function add_filter(command)
   command:argument("id", "The id that the list shows."):args "?"
   command:option("--reason", "Only dead letters whose reason contains this text."):argname "<text>"
-  command:flag("--all", "All of them.")
+  command:flag("--all", "All dead letters.")
   return command
 end
 
@@ -16,12 +16,12 @@ local function add(parser)
   local command = parser:command("outbox", "Manage an outbox: messages that could not be processed."):command_target
     "action"
   command:option("--sqlite", "The file of the outbox."):argname "<file>"
-  command:option("--redis", "Its Redis server: redis://[user:password@]host[:port][/database]"):argname "<url>"
-  command:option("--prefix", "The prefix of its keys in Redis; default: {waba:outbox}."):argname "<text>"
+  command:option("--redis", "The Redis server: redis://[user:password@]host[:port][/database]"):argname "<url>"
+  command:option("--prefix", "The prefix of the outbox's keys in Redis; default: {waba:outbox}."):argname "<text>"
   command:command("depth", "Show how many messages wait, and for how long.")
   local list = command:command("list", "List the dead letters, which no sender could process, oldest first.")
   list:option("--reason", "Only dead letters whose reason contains this text."):argname "<text>"
-  list:option("-n --limit", "The maximum number."):argname "<count>":convert(numbers.count):default "100"
+  list:option("-n --limit", "The largest number of lines."):argname "<count>":convert(numbers.count):default "100"
   add_filter(command:command("retry", "Return dead letters to the queue."))
   add_filter(command:command("drop", "Remove dead letters: their messages are never sent."))
     :flag("--yes", "Do not ask.")

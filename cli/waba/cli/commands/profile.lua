@@ -10,9 +10,9 @@ local function add(parser)
   command:command("about", "Show or set the about text."):argument("text", "The new text."):args "?"
   local business = command:command("business", "Show or set the business profile.")
   for _, name in ipairs(FIELDS) do
-    business:option("--" .. name, ("The %s; an empty one clears it."):format(name)):argname "<text>"
+    business:option("--" .. name, ("The %s; an empty text clears this field."):format(name)):argname "<text>"
   end
-  business:option("--website", "A URL, at most twice; an empty one clears both."):argname "<url>":count "0-2"
+  business:option("--website", "A URL, at most twice; an empty text clears both URLs."):argname "<url>":count "0-2"
   local photo = command:command("photo", "Save or set the photo.")
   photo:argument("file", "The picture.")
   photo:flag("--save", "Save the current photo to the file instead.")

@@ -9,14 +9,14 @@ local function add(parser)
   local command = parser:command("templates", "List, show, create and delete templates."):command_target "action"
   command:command("list", "List all templates.")
     :option("--status", "List only templates with this status."):argname "<status>"
-  command:command("show", "Show one template in all its languages."):argument("name", "Its name.")
+  command:command("show", "Show one template in all languages."):argument("name", "The template's name.")
   command:command("pull", "Write the definition of each template to a file.")
     :argument("folder", "The folder; the files are NAME.LANGUAGE.json.")
   command:command("check", "Compare files of pull with the gateway.")
     :epilog "Exit code 1 when a template differs, is missing, or has no file.":argument("folder", "The folder.")
   command:command("create", "Submit a template for review.")
     :argument("file", 'A file with the template in the JSON of the platform; "-": standard input.')
-  command:command("rm", "Delete a template in all its languages."):argument("name", "Its name.")
+  command:command("rm", "Delete a template in all languages."):argument("name", "The template's name.")
 end
 
 local function collect(ctx, options)

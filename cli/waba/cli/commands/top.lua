@@ -10,8 +10,8 @@ local new_figures = require "waba.cli.store_figures"
 
 local function add(parser)
   local command = parser:command("top", "Show what waits in an inbox and an outbox, and what fails, on a live screen.")
-    :epilog [[q or Ctrl-C ends it. Without a terminal it prints the figures once. Texts of
-customers are never shown.]]
+    :epilog [[q or Ctrl-C ends the command. Without a terminal, the command prints the
+figures once. Texts of customers are never shown.]]
   inbox_place.add(command)
   command:option("--outbox", "The SQLite file of the outbox."):argname "<file>"
   command:option("--outbox-prefix", "The prefix of the outbox's keys in Redis; default: {waba:outbox}.")

@@ -8,7 +8,7 @@ local function add(parser)
   command:command("get", "Show the webhook URL.")
   local set = command:command("set", "Set the webhook URL.")
     :epilog "The password of --user is read from WABA_WEBHOOK_PASSWORD."
-  set:argument("url", "The address; it begins with https://.")
+  set:argument("url", "The URL, which begins with https://.")
   set:option("--user", "Add an Authorization header (Basic) with this user."):argname "<user>"
   set:option("--header", "Add a header: name=value, or name=@file to read the value from a file; once for each.")
     :argname "<header>":count "*"
