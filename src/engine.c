@@ -61,14 +61,14 @@ struct transfer *engine_take(struct engine *engine, const struct head *head) {
     if (id != 0) transfer = transfer_new(engine, id, &engine->settings, &engine->streams);
     if (transfer != NULL) pool_add(&engine->pool, transfer);
   } else if (transfer->easy == NULL && !transfer_open_easy(transfer, &engine->settings)) {
-    /* The last easy handle was discarded, or belonged to the parent process. */
+    /* The transfer had no easy handle, because its last one was discarded or belonged to the parent process. */
     pool_put(&engine->pool, transfer);
     return NULL;
   }
   return transfer;
 }
 
-/* Returns whether the transfer can need a call of a Lua function before it ends. */
+/* Returns whether the transfer may have to call a Lua function before it ends. */
 static bool is_interactive(const struct transfer *transfer) {
   return transfer->progress || transfer->source.kind == SOURCE_FED || transfer->sink.kind == SINK_STREAM;
 }

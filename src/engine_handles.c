@@ -106,8 +106,8 @@ bool engine_open_handles(struct engine *engine) {
   const long kept = engine->max_connections * 2;
   CURLM *multi = engine->multi = curl_multi_init();
   engine->watch = watch_new();
-  /* Without a multi handle the functions of libcurl fail. By default libcurl keeps few connections while few transfers
-   * are in flight, so a burst would need new connections. */
+  /* If `multi` is NULL, `curl_multi_setopt` fails. By default libcurl keeps few connections while few transfers are in
+   * flight, so a burst would need new connections. */
   if (engine->watch == NULL || curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket) != CURLM_OK ||
       curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, engine) != CURLM_OK ||
       curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer) != CURLM_OK ||

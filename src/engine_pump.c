@@ -23,7 +23,8 @@ static curl_off_t count_uploaded(const struct engine *engine) {
 
 /* libcurl 7.88 waits for a writable socket while an upload over HTTP/2 waits for a window update of the peer. The
  * socket is always writable, so without this check the program would use the whole processor until the window update
- * arrives. The window update makes the socket readable. Returns true if nothing was sent since the last count. */
+ * arrives. The window update makes the socket readable. Returns true if nothing was sent since the uploaded
+ * bytes were last counted. */
 static bool is_idle_write(struct engine *engine, int events) {
   curl_off_t before = engine->uploaded;
   if (events != WATCH_OUT || ++engine->writable < IDLE_WRITES_MAX) return false;
@@ -106,7 +107,7 @@ void engine_pump(struct engine *engine) {
   long long time = engine_now();
   engine->awaited = false;
   if (watch_is_muting(engine->watch) && engine->muted_until <= time) watch_unmute(engine->watch);
-  /* A timer that is due now was probably set by `engine_start`, so the sockets can be checked later. */
+  /* If a timer is due now, it was probably set by `engine_start`, and then the sockets can be checked later. */
   if (watch_drained(engine->watch) && (awaited || engine->due > time)) watch_wait(engine->watch, 0);
   move_sockets(engine);
   for (unsigned rounds = 0; rounds < 16; rounds++) {

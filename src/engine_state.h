@@ -28,7 +28,7 @@ struct engine {
   struct http2_count streams;
   unsigned long long last_head; /* the id of the head that was added last */
   size_t in_flight;
-  size_t interactive; /* the number of transfers in flight that can need a call of a Lua function */
+  size_t interactive; /* the number of transfers in flight that may have to call a Lua function */
 
   long long due;       /* the time of libcurl's timer, or ENGINE_NEVER */
   long long sweep;     /* the time of the next search for transfers whose deadline is over, or ENGINE_NEVER */

@@ -12,7 +12,7 @@
 #define RECENT 4
 struct bucket {
   uint32_t count;
-  uint32_t recent[RECENT]; /* identities; 0: unused */
+  uint32_t recent[RECENT]; /* the identities of strings; 0: unused */
 };
 
 struct flood {

@@ -82,8 +82,8 @@ bool json_pick(const struct json_pick *pick, const char *text, size_t length, st
 
 /* Decoding: json_read.c ------------------------------------------------------------------------ */
 
-/* Pushes a table with the names of members that were read recently, and a userdata with the numbers of elements in
- * their values. The table and the userdata make reading faster, and do not change the result. */
+/* Pushes a table with the names of members that were read recently, and a userdata with the number of elements of
+ * the last value of each name. The table and the userdata make reading faster, and do not change the result. */
 void json_read_cache(lua_State *L);
 
 /* [.. lists texts names cache] -> [.. lists texts names cache value] and true, or an error message and false. `names`

@@ -16,8 +16,8 @@ struct writer {
 };
 
 /* This function and all functions below that return false push an error text onto the stack. Below the part that is
- * being written, the stack has the tables that contain the part, and their keys. An error leaves them there for
- * `push_path`: [value box value key value .. key part message]. */
+ * being written, the stack has the tables that contain the part, and their keys. After an error these tables and
+ * keys stay on the stack for `push_path`: [value box value key value .. key part message]. */
 static bool fail(struct writer *writer, const char *message) {
   lua_pushstring(writer->L, message);
   return false;
@@ -163,7 +163,7 @@ static bool put_object(struct writer *writer, int depth) {
     if (lua_type(L, -2) != LUA_TSTRING) {
       size_t count;
       lua_pop(L, 2);
-      /* A finalizer may have removed the names. */
+      /* `count_elements` refuses a table with names and other keys, unless a finalizer has just removed the names. */
       return count_elements(writer, &count) && fail(writer, "the table was changed while it was written");
     }
     if (!put_character(writer, before) || !put_string(writer, -2)) return false;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The largest number of idle transfers that are kept, and the largest number that a search for a head checks. */
+/* The largest number of idle transfers that are kept, and how many of them `pool_take` compares with a head. */
 #define IDLE_MAX 64
 #define IDLE_SEARCHED 8
 

@@ -6,12 +6,12 @@
 static const char RESPONSE_CLASS[] = "waba.Response";
 static const char RECORD_CLASS[] = "waba.ResponseRecord";
 
-/* The other fields of a response are set when one of them is first read. Until then this field has the userdata with
- * their values. */
+/* The name of a field of the response table. At first the table has only the status, the body and this field, whose
+ * value is a userdata with the values of the other fields. The other fields are set when one of them is first read. */
 #define RECORD "record"
 
-/* The userdata with the other fields. The userdata has its own class, so that no other value can be used as a record.
- * The header lines follow the struct in memory. */
+/* The userdata in the field "record". Its class prevents that another value is used as a record. The header lines
+ * follow the struct in memory. */
 struct record {
   struct facts facts;
   size_t length; /* the length of the lines */
@@ -62,7 +62,7 @@ static void set_connection(lua_State *L, const struct facts *facts) {
   if (name != NULL) set_text(L, "protocol", name);
 }
 
-/* Sets the fields from the record: [response] -> [response] */
+/* Sets the fields whose values are in the record: [response] -> [response] */
 static void set_fields(lua_State *L, const struct record *record) {
   const struct facts *facts = &record->facts;
   const char *const lines = (const char *)(record + 1);

@@ -29,8 +29,8 @@ static const double TOGETHER = 0.2;
 
 static struct sigaction previous[END_SIGNAL_COUNT]; /* the actions that `hold_interrupt(false)` restores */
 static int is_holding;
-/* `held`: the first signal since `hold_interrupt(true)`; 0: no signal. `is_reported`: 1: `interrupted` has reported
- * `held`. */
+/* `held` is the first signal since `hold_interrupt(true)`; 0: no signal. `is_reported` is 1 after `interrupted` has
+ * reported this signal. */
 static volatile sig_atomic_t held, is_reported;
 static struct timespec held_at;
 

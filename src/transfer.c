@@ -9,7 +9,7 @@ const char transfer_no_file[] = "the file cannot be written";
 /* libcurl reports the ids and refusals of HTTP/2 streams only if CURLOPT_VERBOSE is set. Before the connection is
  * established, CURLOPT_VERBOSE is not set, because libcurl would also report each TLS record. While libcurl sends the
  * head, CURLOPT_VERBOSE is set only if the id of the stream is unknown, because libcurl would also report each line of
- * the head. These reports would take a seventh of the time of a request. */
+ * the head. The reports of these lines would take a seventh of the time of a request. */
 static void set_verbose(struct transfer *transfer, bool verbose) {
   if (transfer->verbose == verbose) return;
   transfer->verbose = verbose;
@@ -98,7 +98,7 @@ static bool set_authorities(CURL *easy, const char *ca_file) {
   if (ca_file != NULL && curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) != CURLE_OK) return false;
   if (has_file && curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) != CURLE_OK) return false;
 #if LIBCURL_VERSION_NUM >= 0x075700
-  /* Fails if the TLS library does not support the option. */
+  /* The result is ignored, because some TLS libraries do not support the option. */
   curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 24 * 60 * 60L);
 #endif
   return true;
@@ -263,7 +263,7 @@ curl_off_t transfer_bytes_sent(const struct transfer *transfer) {
 }
 
 /* libcurl sends a body in POSTFIELDS together with the head in one write. After a successful first write, libcurl has
- * counted the bytes and stored the time of the write. If both are missing, nothing was sent. */
+ * counted the bytes and stored the time of the write. If libcurl has done neither, nothing was sent. */
 static bool first_write_failed(const struct transfer *transfer) {
   long size = 0;
   curl_off_t time = 0;

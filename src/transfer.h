@@ -27,7 +27,7 @@ enum transfer_sent { SENT_NO, SENT_MAYBE, SENT_YES };
 struct transfer {
   CURL *easy;
   struct engine *engine;
-  struct http2_count *streams; /* the count of the engine */
+  struct http2_count *streams; /* the engine's count of HTTP/2 streams */
   int id;
   enum transfer_state state;
   struct transfer *next; /* the next idle transfer in the pool */

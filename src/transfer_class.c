@@ -193,7 +193,7 @@ int transfer_class_start(lua_State *L) {
 
 void transfer_class_on_close(struct transfer *transfer) {
   struct transfer_box *box = transfer->owner;
-  /* Lua already has a part of the body, so this response is incomplete. */
+  /* The program has read a part of the body and can't read the rest, so the response is incomplete. */
   if (transfer_wants(transfer) == WANT_DRAIN) transfer->end = END_CLOSED;
   box->result.is_brief = false;
   response_take(&box->result, transfer);
@@ -299,7 +299,8 @@ static int transfer_progress_method(lua_State *L) {
   transfer->progress_sent = transfer->source.position;
   transfer->progress_received = transfer->sink.received;
   if (transfer->easy != NULL) curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &to_receive);
-  /* Content-Length is the size of the compressed body. If more bytes were received, the size is not known. */
+  /* Content-Length is the size of the compressed body. If `received`, which counts decoded bytes, is larger, the
+   * decoded size is not known. */
   if (to_receive < transfer->sink.received) to_receive = -1;
   push_size(L, transfer_bytes_sent(transfer));
   push_size(L, transfer->source.size);

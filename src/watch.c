@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Enlarges the tables for a socket number. `changes` has space for each entry once. */
+/* Enlarges the tables for a socket number. `changes` has space for all entries. */
 static bool watch_reserve(struct watch *watch, int socket) {
   size_t size = watch->size < 64 ? 64 : watch->size;
   if ((size_t)socket < watch->size) return true;
@@ -92,8 +92,8 @@ bool watch_opened(struct watch *watch, int socket) {
 void watch_closed(struct watch *watch, int socket) {
   if ((size_t)socket >= watch->size) return;
   struct watch_entry *entry = &watch->entries[socket];
-  /* The system has removed the socket from its set, because the socket was closed. `changed` stays set, because
-   * `changes` contains the socket. */
+  /* The system has removed the socket from its set, because the socket was closed. `changed` is not reset, because
+   * `changes` may contain the socket. */
   entry->wanted = 0;
   entry->registered = 0;
   entry->open = false;
@@ -135,8 +135,8 @@ bool watch_next(struct watch *watch, int *socket, int *events) {
       *events = ready->events;
       return true;
     }
-    /* An event of an idle connection means that the peer has closed the connection. The socket was registered although
-     * no event is wanted, because this saves two system calls for each request. */
+    /* A socket stays registered while its connection is idle, because this saves two system calls for each request. An
+     * event of an idle connection means that the peer has closed the connection. */
     watch_register(watch, ready->socket);
   }
   watch->fresh = false;
