@@ -179,8 +179,8 @@ local nginx = {}
 ---@field cloud? waba.EmulatorCloudOptions|waba.EmulatorProcessOptions  options for the Cloud gateway only
 
 --- Further options of the Cloud gateway. The option `cloud` may also contain all other options; options in `cloud`
---- apply to the Cloud gateway only. Outside of `cloud`, the options api_key, number and port are those of the
---- On-Premise gateway; the Cloud gateway has its own random key, the number 49305550277 and any free port by default.
+--- apply to the Cloud gateway only. Outside of `cloud`, the options api_key, number and port apply to the
+--- On-Premise gateway only. By default, the Cloud gateway has a random key, the number 49305550277 and any free port.
 ---@class waba.EmulatorCloudOptions
 ---@field phone_number_id? string  the id of the number; default: 40110022003
 ---@field waba_id? string  the id of the WhatsApp business account; default: 30220099001

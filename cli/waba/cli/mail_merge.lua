@@ -9,7 +9,7 @@ local waba = require "waba"
 ---@class waba.cli.MailMerge
 ---@field args table      the parsed command line of `waba bulk`
 ---@field columns table   the names of the columns by their use: `to`, `key`, `header`, `header_image`, `language`; `body`
----                       (a list); `named` and `buttons` (lists of pairs of a parameter or field and its column)
+---                       (a list); `named` (a list of { parameter, column }); `buttons` (a list of { field, column })
 ---@field next_row fun(): table|nil|false, integer|string  the second result of `csv.rows`
 local MailMerge = {}
 MailMerge.__index = MailMerge

@@ -1,5 +1,5 @@
--- Converts forms of messages that only On-Premise hosting accepts to current forms: HSM messages, and older forms of
--- template parameters (on-premise.md, sections 2.7 and 2.8).
+-- Converts older forms of messages, which only On-Premise hosting accepts, to the current forms: HSM messages, and
+-- older forms of template parameters (on-premise.md, sections 2.7 and 2.8).
 
 local builders = require "waba.message"
 

@@ -56,7 +56,7 @@ local function sign(ssl, drafted, key, issuer_key, is_authority, extensions)
 end
 
 --- Creates an authority that can sign server certificates.
----@param options? { name?: string, not_before?: integer, not_after?: integer }  Unix seconds
+---@param options? { name?: string, not_before?: integer, not_after?: integer }  the validity in Unix seconds
 ---@return waba.emulator.Certificate|nil authority
 ---@return string? message  an error text if luaossl is not installed
 function certificate.authority(options)
@@ -91,7 +91,7 @@ end
 --- Creates a server certificate that an authority signs.
 ---@param authority waba.emulator.Certificate
 ---@param options? { hosts?: string[], not_before?: integer, not_after?: integer }
----  hosts: names and addresses, "localhost" and "127.0.0.1" by default; the validity in Unix seconds
+---  hosts: names and addresses, by default "localhost" and "127.0.0.1"; the validity in Unix seconds
 ---@return waba.emulator.Certificate|nil leaf
 ---@return string? message  an error text if luaossl is not installed
 function certificate.issue(authority, options)

@@ -215,7 +215,7 @@ end
 
 --- Waits until counts are reached or a function returns a true value.
 ---@param what table|fun(handle: waba.emulator.Handle): any  the function, or counts such as { delivered = 3, pending = 0 }
----@param seconds? number  seconds; default: 10
+---@param seconds? number  the longest wait in seconds; default: 10
 ---@return any  true, or the value that the function has returned
 ---@return waba.Error? err kind "timeout"
 function Handle:wait(what, seconds)

@@ -198,8 +198,8 @@ local function keep(gateway, contact, kind, event)
   return not (contact.blocked or sandbox and sandbox.number ~= contact.wa_id)
 end
 
---- Sends a message from a customer with the phone number `from`, and returns the id of the message. `kind` is a type of
---- the platform, "reply" for interactive replies, or "voice" for voice notes. The options are those of
+--- Sends a message from a customer with the phone number `from`, and returns the id of the message. `kind` is a message
+--- type of the platform, "reply" for interactive replies, or "voice" for voice notes. The options are those of
 --- waba.emulator.InboundOptions and waba.emulator.CustomerOptions; with `raw` the content is not converted.
 function inbound.customer_sends(gateway, from, kind, content, options)
   local contact = gateway.contacts:set(from, options)

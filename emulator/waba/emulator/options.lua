@@ -62,8 +62,8 @@ options.list = {
 }
 
 --- Further options of the Cloud gateway. The option `cloud` may also contain all other options; options in `cloud`
---- apply to the Cloud gateway only. Outside of `cloud`, the options api_key, number and port are those of the
---- On-Premise gateway; the Cloud gateway has its own random key, the number 49305550277 and any free port by default.
+--- apply to the Cloud gateway only. Outside of `cloud`, the options api_key, number and port apply to the
+--- On-Premise gateway only. By default, the Cloud gateway has a random key, the number 49305550277 and any free port.
 ---@options waba.EmulatorCloudOptions
 options.cloud = {
   { "phone_number_id", "string", "40110022003", "the id of the number" },

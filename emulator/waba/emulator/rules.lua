@@ -1,5 +1,5 @@
 -- Checks values by rules, and returns errors with the codes of a hosting. The rules have the same notation as the
--- library's rules (`waba.Rule` in waba/schema/compile.lua), but were read from the platform's reference independently.
+-- library's rules (`waba.Rule` in waba/schema/compile.lua), but were written from the platform's reference separately.
 -- The positions in a path begin with 0, as on the platform: "interactive.action.buttons[0].reply.id".
 
 local json = require "waba.emulator.json"
@@ -60,7 +60,7 @@ local TEXTS = {
 }
 
 -- Maps the name of an error text in TEXTS to the kind of the error, which selects the error code. A name that is
--- not in this table is also the name of its kind.
+-- not in this table is also the name of the kind.
 local KINDS = { none_of = "missing", when_several = "missing", several_of = "exclusive", needs_other = "exclusive" }
 
 -- Reports an error with the error text `name` and the code for `kind`. A code in the rule replaces that of the checker.

@@ -182,8 +182,8 @@ local function check_offer(known, sent)
   end
 end
 
--- Returns whether a template can be sent only to a phone number, and not to a user id, because it has a button that
--- copies or fills in a code.
+-- Returns whether a template has a button that copies or fills in a code. Such a template can be sent only to a phone
+-- number, not to a user id.
 local function needs_number(template)
   for _, button in pairs(template_store.by_type(template.components).buttons) do
     if button.type == "OTP" or button.type == "URL" and template.category == "AUTHENTICATION" then return true end

@@ -12,7 +12,7 @@ local function add(parser)
 Exit code 0 when every line is good, else 1.]]
 end
 
--- Creates a line of the report. The result `good` is nil if a check was not possible.
+-- Creates a line of the report. `good` is the result of the check: true, false, or nil if the check was not possible.
 local function line(name, good, text, advice)
   return { name = name, good = good, says = text, advice = not good and advice or nil }
 end

@@ -212,7 +212,7 @@ local function raise_case(body)
   raise_components(body.components)
 end
 
--- The least and the largest message_send_ttl_seconds by category. The value -1, in two categories, means 30 days.
+-- The smallest and the largest message_send_ttl_seconds by category. The value -1, in two categories, means 30 days.
 local LIVES = { AUTHENTICATION = { 30, 900, -1 }, UTILITY = { 30, 43200, -1 }, MARKETING = { 43200, 2592000 } }
 
 local function check_life(body, category)

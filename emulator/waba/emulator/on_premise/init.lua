@@ -76,8 +76,8 @@ local function below(path, prefixes)
   return false
 end
 
--- The paths that 360dialog blocks with all paths below them (on-premise.md, sections 8.1 and 10); the exceptions; and
--- the paths that the sandbox has.
+-- 360dialog blocks the paths in CLOSED and all paths below them, except those in OPEN (on-premise.md, sections 8.1 and
+-- 10). The sandbox has only the paths in IN_SANDBOX.
 local CLOSED = { "/v1/certificates", "/v1/account", "/v1/stats", "/metrics", "/v1/support", "/v1/users",
   "/v1/settings", "/v1/services" }
 local OPEN = { "/v1/settings/profile", "/v1/settings/business/profile" }
