@@ -112,8 +112,9 @@ local function uses_proxy(client)
   return false
 end
 
--- Returns whether no connection to the gateway was established. An error with a field `scope` is a timeout in the queue
--- of a rate limiter. Returns false if a proxy is used, because the proxy can be the cause of the error.
+-- Returns whether the error means that no connection to the gateway could be established. An error with a field `scope`
+-- does not mean this, because it is a timeout in the queue of a rate limiter. Returns false if a proxy is used, because
+-- the proxy can be the cause of the error.
 local function is_unreached(client, err)
   return UNREACHED[err.kind] and not err.status and not err.maybe_sent and not err.scope
     and not loopback.is_url(client.base_url) and not uses_proxy(client)

@@ -23,8 +23,8 @@ end
 
 -- Numbers -----------------------------------------------------------------------------------------
 
--- Returns the phone number of `subject`, which is an event or an outbox entry. If the phone number is unknown, the
--- field `number` has the phone_number_id.
+-- Returns the phone number of `subject`, which is an event or an outbox entry. Returns nil if the phone number is
+-- unknown: then the field `number` is nil or has the phone_number_id.
 local function digits_of(subject)
   return subject.number ~= subject.phone_number_id and subject.number or nil
 end

@@ -39,8 +39,8 @@ local OPTIONS = option.with(client_options.OPTIONS, {
 -- Each client has its own `api_key`, and the option `verify` sets `expect_number`.
 OPTIONS.api_key, OPTIONS.expect_number = nil, nil
 
--- Seconds for which a coroutine waits for another coroutine's call of `load`, because the event loop may have ended the
--- other coroutine.
+-- A coroutine waits at most this number of seconds for another coroutine's call of `load`, because the event loop may
+-- have ended the other coroutine.
 local STALE = 5
 
 -- Calls `load` by `coroutines.protect`, and returns the results. Coroutines that need the number meanwhile wait for
@@ -152,7 +152,7 @@ local function close_least_used(self)
   end
 end
 
--- Moves a client to the end of the order of use.
+-- Marks a client as the most recently used one.
 local function touch(self, member)
   if member.position == self.last then return end
   if member.position then self.order[member.position] = nil end

@@ -1,5 +1,5 @@
--- Reports the events of each call to the gateway to the option `on_event` of the client, for traces and metrics. The
--- events contain no secrets, messages or recipients.
+-- Calls the option `on_event` of a client for each event of a call to the gateway, for traces and metrics. The events
+-- contain no secrets, messages or recipients.
 
 local core = require "waba.core"
 local coroutines = require "waba.coroutines"

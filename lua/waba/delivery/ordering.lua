@@ -63,7 +63,7 @@ function Conversation:try(now) return self:delay(now) == 0 end
 
 function ordering.new()
   local self = setmetatable({
-    awaited = {}, -- the conversation of each message, by message id
+    awaited = {}, -- the conversation of each sent message without a final status, by message id
     sending = 0, -- the number of messages whose response has not arrived yet
     early = {}, early_order = {}, early_count = 0, -- see `remember_early`
     watched = setmetatable({}, { __mode = "k" }),

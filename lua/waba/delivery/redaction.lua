@@ -21,7 +21,7 @@ for name in ([[to recipient user users number wa_id contacts location body capti
 -- as "text".
 local WORDS = { type = true, preview_url = true }
 
--- The least length of a hidden value. Shorter values identify no person and occur in many sentences.
+-- The least length of a hidden value. Shorter values identify no person and occur in many error texts.
 local LEAST = 3
 -- The gateway can repeat only a part of a value, so the first BEGINNING bytes of a value are searched for.
 local BEGINNING = 12

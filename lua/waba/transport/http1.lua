@@ -31,7 +31,7 @@ local LONGEST = 2 ^ 31 - 1 -- the longest timeout of a socket in milliseconds
 ---@field body string  the body of the response
 ---@field ended number?  the time at which the last byte was received, if the body did not arrive together with the head
 
---- Returns nil and a failure.
+--- Returns nil and a `waba.TransferFailure` with the state of the exchange.
 function http1.fail(exchange, kind, message, code)
   return nil, {
     kind = kind, message = message, code = code, sent = exchange.sent, status = exchange.status,
@@ -62,7 +62,7 @@ local function arm(exchange)
   return true
 end
 
--- `is_armed` is true if the caller has just set the timeout of the socket.
+-- Writes bytes to the socket. `is_armed` is true if the caller has just set the timeout of the socket.
 local function write(exchange, bytes, is_armed)
   if not is_armed and not arm(exchange) then return nil, "timeout" end
   return exchange.socket:send(bytes)
@@ -75,7 +75,7 @@ function http1.read(exchange, most)
   return exchange.socket:receiveany(most)
 end
 
---- Calls the progress function of the request.
+--- Calls the progress function of the request, if the request has one.
 function http1.report(exchange, to_receive)
   local progress = exchange.request.progress
   if progress then progress(exchange.bytes_sent, exchange.to_send, exchange.bytes_received, to_receive) end

@@ -71,7 +71,8 @@ end
 -- The numbers that OpenSSL uses for TLS versions.
 local TLS_1_2, OLDER_VERSIONS = 0x0303, { [0x0300] = "SSL 3.0", [0x0301] = "TLS 1.0", [0x0302] = "TLS 1.1" }
 
--- The function of OpenSSL is declared under a name of its own, because another library can declare the original name.
+-- The function of OpenSSL is declared under another name, because another library can have declared its original name
+-- differently.
 local has_version, tls_version = pcall(function()
   local ffi = require "ffi"
   pcall(ffi.cdef, [[int waba_tls_version(const void *session) __asm__("SSL_SESSION_get_protocol_version");]])

@@ -23,9 +23,9 @@ local PER_CHECKER = 16
 function waiting.add_fields(self)
   self.waiters = {} -- the waiter of each transfer, by transfer id
   self.waiting = 0 -- the number of waiters
-  self.transfers = setmetatable({}, { __mode = "v" }) -- by transfer id; only the coroutine keeps a transfer alive
-  -- by waiter: the transfers of code in no coroutine of an event loop. A transfer is stored if callbacks of the loop or
-  -- functions of the request can run during the wait
+  self.transfers = setmetatable({}, { __mode = "v" }) -- by id; weak: only its coroutine keeps a transfer alive
+  -- by waiter: the transfers of code that runs in no coroutine of an event loop. A transfer is stored if callbacks of
+  -- the loop or functions of the request can run during the wait, because they can call `cancel`
   self.alone = setmetatable({}, { __mode = "k" })
   self.leaders = setmetatable({}, { __mode = "k" }) -- by group of tasks: the waiter of the leader
   self.led_at = setmetatable({}, { __mode = "k" }) -- by group of tasks: the time at which the leader was last resumed
@@ -34,7 +34,7 @@ function waiting.add_fields(self)
   return self
 end
 
--- Removes a waiter whose coroutine has ended, and cancels its transfer, if the transfer was not collected.
+-- Removes a waiter whose coroutine has ended. If its transfer was not collected yet, cancels the transfer.
 local function reap(self, id)
   local transfer = self.transfers[id]
   if transfer then transfer:cancel() end
@@ -42,7 +42,7 @@ local function reap(self, id)
   self.waiting = self.waiting - 1
 end
 
--- Makes another coroutine of the same event loop the leader by waking the waiter of this coroutine.
+-- Wakes another coroutine of the same event loop, which then becomes the leader.
 local function pass_lead(self, waiter)
   local group = waiter.task.group
   if self.leaders[group] == waiter then self.leaders[group] = nil end
@@ -183,7 +183,7 @@ function waiting.wait(self, engine, loop, task, id, transfer, request, spare)
     return waiter
   end
   local waiters, group = self.waiters, task.group
-  if not waiters[id] then self.waiting = self.waiting + 1 end -- the coroutine of an earlier waiter has ended
+  if not waiters[id] then self.waiting = self.waiting + 1 end -- an ended coroutine can have left an entry
   waiters[id], self.transfers[id] = waiter, transfer
   local undispatched = self.undispatched + 1
   self.undispatched = undispatched

@@ -36,8 +36,8 @@ function Waiting.close() end
 -- All waits share two alarms: `never` is never readable; `timer` becomes readable when the first sleeper is due.
 local never, timer
 local sleepers = {}
-local waiting = 0 -- the number of waiting tasks, and of tasks whose coroutine ended during the wait
-local driver -- the object of the coroutine that wakes sleepers, while this coroutine exists
+local waiting = 0 -- the number of waiting tasks; includes tasks whose coroutine ended during the wait
+local driver -- the object for which the coroutine of `drive` waits; nil if there is no such coroutine
 
 function loop.task()
   local thread, is_main = running()
