@@ -1,6 +1,6 @@
 -- Reads comma-separated values (RFC 4180) row by row. The reader also accepts what spreadsheets write: a byte order
--- mark, a first line `sep=;`, and `="0151"` for a text of digits. Without a `sep` line, the separator is the most
--- frequent character of comma, semicolon and tab in the first line.
+-- mark, a first line `sep=;`, and `="0151"` for a text of digits. Without a `sep` line, the separator is the comma,
+-- the semicolon or the tab, whichever is most frequent in the first line.
 
 local core = require "waba.core"
 

@@ -209,7 +209,7 @@ local HOLD = {
 
 --- Holds the messages of a template until its quality is known (Cloud). The `message_status` of held messages is
 --- "held_for_quality_assessment", and they get no statuses until `held = false` ends the hold. If a review pauses or
---- disables the template, held messages fail with 132015.
+--- disables the template, held messages fail with the error 132015.
 ---@param name string
 ---@param held? boolean  false ends the hold; default: true
 ---@param about? waba.emulator.HoldOptions

@@ -124,7 +124,7 @@ function Contacts:identity_of(contact)
 end
 
 --- Creates a new identity for a contact, as a new phone would. On-Premise hosting refuses messages to the contact with
---- 1028 until the program acknowledges the identity.
+--- the error 1028 until the program acknowledges the identity.
 function Contacts:change_identity(number)
   local contact = self:get(number)
   contact.identity = nil

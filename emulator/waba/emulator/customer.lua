@@ -308,7 +308,7 @@ function Customer:handover(kind, owner)
 end
 
 --- Stops or resumes messages of a category to the customer (Cloud). While marketing messages are stopped, marketing
---- templates to the customer fail with 131050.
+--- templates to the customer fail with the error 131050.
 ---@param value "stop"|"resume"
 ---@param category? string  default: "marketing_messages"
 ---@return true|nil

@@ -169,7 +169,7 @@ end
 
 gateway.respond = Gateway.respond
 
--- Returns the response to a request to which the command `command` of `fail_next` applies.
+-- Returns the response to a request. `command` is the command of `fail_next` that applies to the request.
 local function commanded_response(self, request, command)
   local instead = self.responses.commanded(command, self.failures:rows(command), self.options.client_version)
   local takes_effect = command.drop ~= "before" and (command.drop or command.accept or not instead)

@@ -1,6 +1,7 @@
 -- The main functions of the emulator's process: `child` for a program that has called waba.emulator.start, and `shell`
 -- for the command `waba emulator`. The command prints environment variables for the gateways, and runs until it is
--- interrupted. With a program after "--", the command sets the variables for the program, and ends with the program.
+-- interrupted. With a program after "--", the command sets the variables for the program, and ends when the
+-- program ends.
 --
 --   lua5.4 -e 'require("waba.emulator.main").shell(arg)' -- --port 8443 --ui
 --   lua5.4 emulator/waba/emulator/main.lua --port 8443

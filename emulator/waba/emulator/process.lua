@@ -89,7 +89,7 @@ end
 
 -- Listening ---------------------------------------------------------------------------------------
 
--- Creates the certificate for both gateways, and the file with the certificate of its authority.
+-- Creates the certificate of the gateways, and the file with the certificate of the authority.
 local function make_certificate(self)
   local kept = self.options.authority
   local make = kept and certificate.kept_authority or certificate.authority

@@ -34,8 +34,8 @@ function random.uuid()
 end
 
 --- Creates a generator of numbers from 0 to less than 1, which depend only on the seed. The generator is Park and
---- Miller's minimal standard generator. A double represents its products exactly, so every version of Lua returns the
---- same numbers.
+--- Miller's minimal standard generator. A double represents all products of the computation exactly, so every
+--- version of Lua returns the same numbers.
 function random.seeded(seed)
   local state = seed % 2147483646 + 1
   return function()

@@ -178,7 +178,7 @@ function template_store.variables(text)
   return list
 end
 
---- Returns whether the placeholders with these names are {{1}}, {{2}} … without a gap.
+--- Returns whether the names of placeholders are the numbers 1, 2 … without a gap.
 function template_store.are_numbered(names)
   local seen = {}
   for _, name in ipairs(names) do seen[name] = true end

@@ -142,7 +142,8 @@ local function get_destinations(gateway)
 end
 
 -- Each of the functions `replace`, `append` and `update` applies the body of a request to a copy of the list of
--- destinations. The function returns nil and whether the destinations are enabled; or an error message and the status.
+-- destinations. The function returns nil and whether the destinations are enabled; or an error message and the HTTP
+-- status.
 local function replace(gateway, list, body)
   while #list > 0 do table.remove(list) end
   local reason, status = add_all(gateway, list, body.destinations or {})

@@ -11,7 +11,7 @@ local webhook_exchange = {}
 
 local EXCERPT = 500 -- the journal keeps this number of characters of a response whose status is not 200
 local MAX_BODY = 64 * 1024
--- A connection requires an object for its limits; connections to receivers have none.
+-- A connection requires an object with limits; connections to receivers are not limited.
 local NO_LIMITS = limits.new()
 
 -- The TLS contexts by the option `ca_file`. The contexts are kept, because reading the system's authorities is slow.

@@ -1,5 +1,5 @@
--- waba suppressions: shows and changes the list of customers who want no marketing messages, in the inbox of a
--- receiver.
+-- waba suppressions: shows and changes the list of customers who want no marketing messages. The list is in the inbox
+-- of a receiver.
 
 local files = require "waba.cli.files"
 local inbox_place = require "waba.cli.inbox_place"

@@ -32,7 +32,8 @@ local function set_held(self, id, held)
   end
 end
 
--- Ends the hold of a template's messages, which get the status "failed", because the template was paused or disabled.
+-- Ends the hold of a template's messages after the template was paused or disabled. The messages get the status
+-- "failed".
 local function fail_held(self, id)
   for _, entry in ipairs(self.held[id] or {}) do
     entry.failure = { errors = { responses.row("template_paused",

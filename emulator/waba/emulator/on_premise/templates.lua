@@ -117,7 +117,8 @@ local TEMPLATE = object({
 
 -- Listing, creating and deleting ------------------------------------------------------------------
 
--- Sorts templates by fields. A field that begins with "-" means descending order; "id" means the order of creation.
+-- Sorts templates by fields. A "-" before the name of a field means descending order; the name "id" means the order of
+-- creation.
 local function sorted(list, fields)
   local places = {}
   for i, template in ipairs(list) do places[template] = i end
