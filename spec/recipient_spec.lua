@@ -55,7 +55,7 @@ describe("a recipient", function()
     for written, cause in pairs {
       ["4.91511E+11"] = "lost its last digits", ["4,92E+11"] = "lost its last digits", ["5E+11"] = "lost its last digits",
       [("%.14g"):format(491511234567891)] = "lost its last digits",
-      ["491511234567.5"] = "decimals", ["491511234567,25"] = "decimals", ["4.915112345675E+11"] = "decimals",
+      ["491511234567.5"] = "decimal places", ["491511234567,25"] = "decimal places", ["4.915112345675E+11"] = "decimal places",
       ["4915112345.000"] = "may belong to the number", ["491511234567.000"] = "may belong to the number",
       ["=49-151-1234567"] = "formula", ["=A1"] = "formula", ["-1234669"] = "starts with -", ["#######"] = "starts with #",
       ["#NAME?"] = "starts with #", ["491511234567LL"] = 'has "L"', ["0x726FBE5A47"] = 'has "x"', ["nan"] = 'has "n"',

@@ -166,7 +166,7 @@ describe("the check of a message", function()
       ["template.components[1].parameters[1].parameter_name exists on Cloud hosting only: "
         .. "the position identifies a parameter"] =
         waba.template { name = "x", language = "de", body = { first_name = "Eva" } },
-      ["template.body belongs to the short form, which has no components"] =
+      ["template.body belongs to the short form of waba.template: pass either this field or components"] =
         waba.template { name = "x", language = "de", body = { "Eva" }, components = { { type = "body" } } },
       ["template.boddy is not a known field; did you mean body?"] =
         waba.template { name = "x", language = "de", boddy = { "Eva" } },

@@ -1,5 +1,5 @@
--- Raises an error with the line of the program that called the library. Finds the level for `error` on the stack,
--- because the number of functions of the library on the stack varies.
+-- Raises an error with the line of the program that called the library. Searches the stack for the level that
+-- `error` needs, because the number of the library's functions on the stack varies.
 
 local caller = {}
 

@@ -31,7 +31,7 @@ local function digits_of_exponent(plus, whole, fraction, exponent)
     return nil, "is a number in exponent form, which has lost its last digits: format the column as text, or pass the "
       .. "number as a string"
   elseif fraction:find("[^0]", shift + 1) then
-    return nil, "is a number in exponent form whose value has decimals: expected the digits of a phone number"
+    return nil, "is a number in exponent form whose value has decimal places: expected the digits of a phone number"
   end
   return plus .. whole .. fraction:sub(1, shift)
 end
@@ -43,7 +43,7 @@ local function digits_of_decimal(whole, mark, fraction)
   local _, count = whole:gsub("%d", "")
   local is_zero, is_short = not fraction:find "[^0]", #fraction <= 2
   if count < LEAST or mark == "." and not is_zero and not is_short then return whole .. mark .. fraction end
-  if not is_zero then return nil, "is a number with decimals: expected the digits of a phone number" end
+  if not is_zero then return nil, "is a number with decimal places: expected the digits of a phone number" end
   if mark == "." and not is_short and count + #fraction <= MOST then
     return nil, ("ends in a point and %d zeros, which may belong to the number or be decimal places: remove the point, "
       .. "and also the zeros if they are decimal places"):format(#fraction)

@@ -4,7 +4,8 @@ local core = require "waba.core"
 
 local printable = {}
 
--- The patterns of UTF-8 characters of more than one byte (RFC 3629). Each pattern is for a range of first bytes.
+-- The patterns of UTF-8 characters of more than one byte (RFC 3629). Each pattern matches the characters
+-- whose first byte is in one range.
 local CHARACTERS = {
   "^[\194-\223][\128-\191]", "^\224[\160-\191][\128-\191]", "^[\225-\236\238\239][\128-\191][\128-\191]",
   "^\237[\128-\159][\128-\191]", "^\240[\144-\191][\128-\191][\128-\191]",

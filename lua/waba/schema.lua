@@ -76,7 +76,7 @@ function schema.envelope(ruleset, kind)
   local variants, refused = {}, shared.with(ruleset.refused, {})
   plain.refused = refused
   for category, beside in pairs(direct_send.categories) do
-    for name in pairs(beside) do refused[name] = "is allowed beside category only" end
+    for name in pairs(beside) do refused[name] = "is allowed together with category only" end
     local fields = shared.with({ type = {}, [kind] = content }, beside)
     variants[category] = { is = "object", refused = ruleset.refused, fields = fields,
       inferred = not direct_send.types[kind] and { unsupported = direct_send.unsupported } or nil }

@@ -91,7 +91,7 @@ describe("client.templates:fill", function()
     assert.equal("template", err.kind)
     for _, expected in ipairs {
       "template order_ready %(en%): ", "body has no parameter first_nam %(did you mean first_name%?%)", "body: first_name is missing",
-      "body: order_no is missing", "header must be of type document, not image", "buttons%[1%] %(URL%) is missing a value",
+      "body: order_no is missing", "header must be of type document, not image", "buttons%[1%] %(URL%) needs a value",
       'no button "Trak" %(did you mean Track%?%)',
     } do
       assert.matches(expected, err.message)
@@ -146,22 +146,22 @@ describe("client.templates:fill", function()
     { "the position that is missing", { body "{{2}} and {{1}}" }, { "a" }, "body: value 2 of 2 is missing" },
     { "an empty value", { body "Hi {{1}}" }, { "" }, "body: value 1 of 1 is missing" },
     { "a name where the template has positions", { body "Hi {{1}}" }, { name = "Eva" },
-      "body: the template has no names, but positions: value 1 must not be named name" },
+      "body: the template's placeholders are numbers: value 1 must not have the name name" },
     { "a value without a name where the template has names", { body "Hi {{name}}" }, { "Eva" },
-      "body: value 1 has no name; the template has names: name; body: name is missing" },
+      "body: value 1 has no name; the template's placeholders are name; body: name is missing" },
     { "a truth value", { body "Hi {{name}}" }, { name = true }, "name must be a text or a number, not true" },
     { "a currency, whose text counts", { body "Pay {{1}}" }, { waba.currency { code = "EUR", amount = 5,
-      fallback_value = ("x"):rep(32768) } }, "body has 32772 characters with its values: at most 32768" },
+      fallback_value = ("x"):rep(32768) } }, "body has 32772 characters with its values: at most 32768 are allowed" },
     { "a body alone of the greatest length", { body "Hi {{1}}" }, { ("x"):rep(32765) } },
     { "a body that is too long beside a footer", { body "Hi {{1}}", { type = "FOOTER", text = "f" } }, { ("x"):rep(1022) },
-      "body has 1025 characters with its values: at most 1024" },
+      "body has 1025 characters with its values: at most 1024 are allowed" },
     { "the longest body beside a footer", { body "Hi {{1}}", { type = "FOOTER", text = "f" } }, { ("x"):rep(1021) } },
     { "a body that is too long beside a header", { { type = "HEADER", format = "TEXT", text = "x" }, body "Hi {{1}}" },
-      { ("x"):rep(1022) }, "body has 1025 characters with its values: at most 1024" },
+      { ("x"):rep(1022) }, "body has 1025 characters with its values: at most 1024 are allowed" },
     { "a body that is too long beside buttons", { body "Hi {{1}}", buttons(QUICK) }, { ("x"):rep(1022) },
-      "body has 1025 characters with its values: at most 1024" },
+      "body has 1025 characters with its values: at most 1024 are allowed" },
     { "a body that is too long beside cards", { body "Hi {{1}}", { type = "CAROUSEL", cards = { CARD } } },
-      { ("x"):rep(1022), cards = { { "a" } } }, "body has 1025 characters with its values: at most 1024" },
+      { ("x"):rep(1022), cards = { { "a" } } }, "body has 1025 characters with its values: at most 1024 are allowed" },
     { "a body whose characters are several bytes", { body "\195\164 {{1}}", { type = "FOOTER", text = "f" } },
       { ("\195\164"):rep(1022) } },
     { "a body without a text", { { type = "BODY" } }, {} },
@@ -172,7 +172,7 @@ describe("client.templates:fill", function()
       { name = "Eva" }, "header: shop is missing" },
     { "the longest header", { { type = "HEADER", text = "{{1}}" }, body "Hi" }, { header = ("x"):rep(60) } },
     { "a header that is too long", { { type = "HEADER", text = "{{1}}" }, body "Hi" }, { header = ("x"):rep(61) },
-      "header has 61 characters with its values: at most 60" },
+      "header has 61 characters with its values: at most 60 are allowed" },
     { "a header that the template does not have", { body "Hi" }, { header = "x" }, "the template has no header" },
     { "a header's media", { { type = "HEADER", format = "location" }, body "Hi" },
       { header = { latitude = 1, longitude = 2, name = "Roth", address = "Weg 1" } } },
@@ -183,29 +183,29 @@ describe("client.templates:fill", function()
     { "a payload, which can be left out", { body "Hi", buttons(QUICK) }, {} },
     { "a payload by the button's text", { body "Hi", buttons(SHOP, QUICK) }, { buttons = { Yes = "y" } } },
     { "an address without a placeholder", { body "Hi", buttons(SHOP) }, { buttons = { "x" } }, "buttons[1] (URL) takes no value" },
-    { "an address whose value is missing", { body "Hi", buttons(TRACK) }, {}, "buttons[1] (URL) is missing a value" },
+    { "an address whose value is missing", { body "Hi", buttons(TRACK) }, {}, "buttons[1] (URL) needs a value" },
     { "the longest address", { body "Hi", buttons(TRACK) }, { buttons = { ("x"):rep(1982) } } },
     { "an address that is too long", { body "Hi", buttons(TRACK) }, { buttons = { ("x"):rep(1983) } },
-      "buttons[1] has 2001 characters with its values: at most 2000" },
+      "buttons[1] has 2001 characters with its values: at most 2000 are allowed" },
     { "a button at a position that the template does not have", { body "Hi", buttons(QUICK) }, { buttons = { "a", "b" } },
       "buttons: there is no button at position 1: the template has 1" },
     { "the flow of a button, which needs no value", { body "Hi", buttons { type = "FLOW", text = "Go" } }, {} },
     { "a coupon's code", { body "Hi", buttons { type = "COPY_CODE", text = "Copy" } }, { buttons = { "SAVE10" } } },
     { "a coupon's code that is missing", { body "Hi", buttons { type = "COPY_CODE", text = "Copy" } }, {},
-      "buttons[1] (COPY_CODE) is missing a value" },
+      "buttons[1] (COPY_CODE) needs a value" },
     { "a button that never takes a value", { body "Hi", buttons { type = "PHONE_NUMBER", text = "Call" } }, { buttons = { "x" } },
       "buttons[1] (PHONE_NUMBER) takes no value" },
-    { "products that are missing", { body "Hi", buttons { type = "MPM", text = "See" } }, {}, "buttons[1] (MPM) is missing a value" },
+    { "products that are missing", { body "Hi", buttons { type = "MPM", text = "See" } }, {}, "buttons[1] (MPM) needs a value" },
     { "a catalog, whose product can be left out", { body "Hi", buttons { type = "CATALOG", text = "See" } }, {} },
     { "a call, whose options can be left out", { body "Hi", buttons { type = "VOICE_CALL", text = "Call" } }, {} },
     { "an order that is missing", { body "Hi", buttons { type = "ORDER_DETAILS", text = "Pay" } }, {},
-      "buttons[1] (ORDER_DETAILS) is missing a value" },
+      "buttons[1] (ORDER_DETAILS) needs a value" },
     { "a payment request that is missing", { body "Hi", buttons { type = "PAYMENT_REQUEST", text = "Pay" } }, {},
-      "buttons[1] (PAYMENT_REQUEST) is missing a value" },
+      "buttons[1] (PAYMENT_REQUEST) needs a value" },
     { "a payment request", { body "Hi", buttons { type = "PAYMENT_REQUEST", text = "Pay" } },
       { buttons = { { payment_link = { uri = "https://pay.example/1" } } } } },
     { "the end of an offer", { body "Hi", OFFER }, { limited_time_offer = 1767225600000 } },
-    { "the end of an offer that is missing", { body "Hi", OFFER }, {}, "limited_time_offer is missing: the end of the offer" },
+    { "the end of an offer that is missing", { body "Hi", OFFER }, {}, "limited_time_offer is missing: expected the end of the offer" },
     { "an offer without an end", { body "Hi", { type = "LIMITED_TIME_OFFER", limited_time_offer = { text = "Sale" } } }, {} },
     { "an offer that the template does not have", { body "Hi" }, { limited_time_offer = 1767225600000 },
       "the template has no limited_time_offer" },
@@ -255,7 +255,7 @@ describe("client.templates:fill", function()
     for _, name in ipairs { "t", "s" } do
       assert(client.templates:fill(name, "en", { code = ("x"):rep(15) }))
       local _, err = client.templates:fill(name, "en", { code = ("x"):rep(16) })
-      assert.equal(("template %s (en): body: the code has 16 characters: at most 15"):format(name), err.message)
+      assert.equal(("template %s (en): body: the code has 16 characters: at most 15 are allowed"):format(name), err.message)
     end
   end)
 
@@ -293,7 +293,7 @@ describe("client.templates:fill", function()
       return err.message
     end
     assert.equal("template order_ready (en): the message must be a template, not text", check(waba.text "Hi"))
-    assert.matches("the message names the template order_redy; the message has the language de",
+    assert.matches("the message has the template name order_redy; the message has the language de",
       check(waba.template { name = "order_redy", language = "de", header = { document = { link = "https://d.example/n" } },
         body = { first_name = "Eva", order_no = "1" }, buttons = { { url = "1" } } }))
   end)
@@ -316,7 +316,7 @@ describe("client.templates:fill", function()
       first_name = ("\195\164"):rep(480), order_no = ("x"):rep(100), header = { link = "https://d.example/n.pdf" },
       buttons = { Track = "1" },
     })
-    assert.matches("body has %d+ characters with its values: at most 1024", err.message)
+    assert.matches("body has %d+ characters with its values: at most 1024 are allowed", err.message)
   end)
 
   it("names the existing languages and templates", function()

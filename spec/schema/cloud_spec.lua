@@ -57,9 +57,9 @@ describe("the check of a message for Cloud hosting", function()
       ["pin.expiration_days is not allowed: only a pin expires"] =
         waba.unpin { message_id = "wamid.1", expiration_days = 5 },
       ["pin.expiration_days is 31; allowed is 1 to 30"] = waba.pin { message_id = "wamid.1", expiration_days = 31 },
-      ["context is not part of the message: send takes it as reply_to"] =
+      ["context is not part of the message: pass it to client:send as option reply_to"] =
         { type = "text", text = { body = "x" }, context = { message_id = "wamid.1" } },
-      ["biz_opaque_callback_data is not part of the message: send takes it as data"] =
+      ["biz_opaque_callback_data is not part of the message: pass it to client:send as option data"] =
         { type = "text", text = { body = "x" }, biz_opaque_callback_data = "x" },
       ["interactive.header.image.caption is not allowed: the message of this file has a body of its own"] =
         waba.buttons { header = waba.image { id = "1", caption = "x" }, body = "x", buttons = { { id = "1", title = "x" } } },
@@ -112,7 +112,7 @@ describe("the check of a message for Cloud hosting", function()
           { type = "action", action = { flow_action_data = {} } },
         } } },
       },
-      ["template.cards belongs to the short form, which has no components"] =
+      ["template.cards belongs to the short form of waba.template: pass either this field or components"] =
         template { cards = {}, components = { { type = "body" } } },
       ['type is "carousell", which is no message type'] = waba.message("carousell", {}),
     }

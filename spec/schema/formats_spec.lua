@@ -154,11 +154,11 @@ describe("the placeholders of a text", function()
       ["{{1}} {{3}}"] = "has no {{2}}; its 2 placeholders must be numbered from {{1}}", ["{{name}}"] = "has no {{1}}",
     },
     positional = {
-      ["{{1}}"] = true, ["{{first_name}}"] = 'has the placeholder {{first_name}}; named ones need parameter_format = "NAMED"',
+      ["{{1}}"] = true, ["{{first_name}}"] = 'has the placeholder {{first_name}}; named placeholders need parameter_format = "NAMED"',
       ["{{Name}}"] = "has no {{1}}", ["{{2}}"] = "has no {{1}}",
     },
     named = {
-      [""] = true, ["{{first_name}} {{_}}"] = true, ["{{1}}"] = "has the placeholder {{1}}; named ones may have",
+      [""] = true, ["{{first_name}} {{_}}"] = true, ["{{1}}"] = "has the placeholder {{1}}; names may have",
       ["{{a}} {{B}}"] = "has the placeholder {{B}}", ["{{a\nb}}"] = "has the placeholder {{…}}",
     },
     numbered_or_named = {

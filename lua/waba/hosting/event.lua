@@ -102,8 +102,8 @@
 ---@field name string?          the name in the customer's profile
 ---@field username string?      Cloud
 
---- What the customer has chosen or entered. If the event has a client, `event.reply(event, message)` sends a message
---- to the customer.
+--- What the customer has chosen or entered. If the event has a client, this table can be called:
+--- `event:reply(message)` sends a message to the customer.
 ---@class waba.EventReply
 ---@overload fun(event: waba.Event, message: waba.Message, options: waba.SendOptions?): waba.Sent|nil, waba.Error?
 ---@field kind "button"|"list"|"flow"|"call_permission"|"payment_method"|nil  nil in an event without a reply

@@ -98,7 +98,9 @@ local function check_length(found, path, text, values, most)
     return type(value) == "string" and value or nil
   end)
   local length = utf8_length(filled) or 0
-  if length > most then add(found, path, "%s has %d characters with its values: at most %d", path, length, most) end
+  if length > most then
+    add(found, path, "%s has %d characters with its values: at most %d are allowed", path, length, most)
+  end
 end
 
 local function check_named(found, path, names, parameters, values)
@@ -107,7 +109,8 @@ local function check_named(found, path, names, parameters, values)
   for i, parameter in ipairs(parameters) do
     local name = is_table(parameter) and parameter.parameter_name
     if not name then
-      add(found, path, "%s: value %d has no name; the template has names: %s", path, i, table.concat(names, ", "))
+      add(found, path, "%s: value %d has no name; the template's placeholders are %s", path, i,
+        table.concat(names, ", "))
     elseif not known[name] then
       add(found, path, "%s has no parameter %s%s", path, tostring(name), option.suggestion(tostring(name), known))
     elseif not is_missing(parameter) then
@@ -127,7 +130,7 @@ local function check_positions(found, path, count, parameters, values)
       add(found, path, "%s: value %d of %d is missing", path, i, count)
     else
       if parameter.parameter_name then
-        add(found, path, "%s: the template has no names, but positions: value %d must not be named %s", path, i,
+        add(found, path, "%s: the template's placeholders are numbers: value %d must not have the name %s", path, i,
           tostring(parameter.parameter_name))
       end
       values[i] = value_of(parameter)
@@ -172,7 +175,7 @@ local function check_button(found, path, button, component)
   local name = upper(button.type) or "?"
   local kind = BUTTONS[name]
   if not component then
-    if needs_value(button, kind) then add(found, path, "%s (%s) is missing a value", path, name) end
+    if needs_value(button, kind) then add(found, path, "%s (%s) needs a value", path, name) end
     return
   end
   if not kind or name == "URL" and not needs_value(button, kind) then
@@ -235,11 +238,13 @@ function check_components(found, prefix, defined, components)
     if text == nil and has_code then text = "{{1}}" end
     local code = check_text(found, prefix .. "body", text, given.BODY, most)[1]
     local length = type(code) == "string" and has_code and utf8_length(code) or 0
-    if length > MOST.code then add(found, "body", "body: the code has %d characters: at most %d", length, MOST.code) end
+    if length > MOST.code then
+      add(found, "body", "body: the code has %d characters: at most %d are allowed", length, MOST.code)
+    end
   end
   local offer = known.LIMITED_TIME_OFFER and known.LIMITED_TIME_OFFER.limited_time_offer
   if is_table(offer) and offer.has_expiration and not given.LIMITED_TIME_OFFER then
-    add(found, prefix .. "limited_time_offer", "%slimited_time_offer is missing: the end of the offer", prefix)
+    add(found, prefix .. "limited_time_offer", "%slimited_time_offer is missing: expected the end of the offer", prefix)
   end
   if known.CAROUSEL then check_cards(found, prefix .. "cards", known.CAROUSEL, given.CAROUSEL) end
   check_buttons(found, prefix .. "buttons", known.BUTTONS, components)
@@ -277,7 +282,7 @@ function definition.check(defined, message, found)
   end
   local code = is_table(template.language) and template.language.code or template.language
   if template.name ~= defined.name then
-    add(found, "name", "the message names the template %s", tostring(template.name))
+    add(found, "name", "the message has the template name %s", tostring(template.name))
   end
   if code ~= defined.language then add(found, "language", "the message has the language %s", tostring(code)) end
   check_components(found, "", defined, template.components)

@@ -79,7 +79,7 @@ function QrCodes:get(code)
   local valid, err = check_code(code, "client.qr_codes:get")
   if not valid then return nil, err end
   return outcome.fetch(self.client, "get_qr_code", { parameters = { code = code } }, read_code,
-    "code " .. code .. " does not exist: client.qr_codes:list returns those of the number", "not_found")
+    "code " .. code .. " does not exist: client.qr_codes:list returns the codes of the number", "not_found")
 end
 
 --- Changes the text of a code: POST /message_qrdls.

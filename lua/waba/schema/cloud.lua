@@ -64,14 +64,14 @@ return {
   },
 
   refused = {
-    to = "is not part of the message: send takes the recipient",
-    recipient = "is not part of the message: send takes the recipient",
-    recipient_type = "is not part of the message: send derives it from the recipient",
+    to = "is not part of the message: pass the recipient to client:send",
+    recipient = "is not part of the message: pass the recipient to client:send",
+    recipient_type = "is not part of the message: client:send derives it from the recipient",
     preview_url = "is a field of the text: text.preview_url",
-    context = "is not part of the message: send takes it as reply_to",
-    biz_opaque_callback_data = "is not part of the message: send takes it as data",
-    recipient_identity_key_hash = "is not part of the message: send takes it as identity_key_hash",
-    messaging_product = "is not part of the message: send adds it",
+    context = "is not part of the message: pass it to client:send as option reply_to",
+    biz_opaque_callback_data = "is not part of the message: pass it to client:send as option data",
+    recipient_identity_key_hash = "is not part of the message: pass it to client:send as option identity_key_hash",
+    messaging_product = "is not part of the message: client:send adds it",
     ttl = "belongs to the template's definition: message_send_ttl_seconds",
   },
 }

@@ -50,7 +50,7 @@ return {
   },
 
   refused = {
-    to = "is not part of the message: send takes the recipient",
+    to = "is not part of the message: pass the recipient to client:send",
     preview_url = "is a field of the text: text.preview_url",
     context = "exists on Cloud hosting only",
     biz_opaque_callback_data = "exists on Cloud hosting only",

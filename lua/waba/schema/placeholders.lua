@@ -47,7 +47,8 @@ end
 
 local function positional_error(names)
   if names[1] and names[1]:find("^[a-z_]+$") then
-    return ('has the placeholder {{%s}}; named ones need parameter_format = "NAMED"'):format(names[1]:sub(1, 40))
+    return ('has the placeholder {{%s}}; named placeholders need parameter_format = "NAMED"'):format(
+      names[1]:sub(1, 40))
   end
   return numbered_error(names)
 end
@@ -55,7 +56,7 @@ end
 local function named_error(names)
   for _, name in ipairs(names) do
     if not name:find("^[a-z_]+$") then
-      return ("has the placeholder {{%s}}; named ones may have lower-case letters and _ only"):format(
+      return ("has the placeholder {{%s}}; names may have lower-case letters and _ only"):format(
         errors.can_show(name) and name or "…")
     end
   end
@@ -131,7 +132,7 @@ function placeholders.examples(rule)
     local examples, path = example[positional], ".example." .. positional
     if examples == nil then
       return rule.required and count > 0
-        and new_error("is missing; the text has " .. plural(count, "placeholder"), path) or nil
+        and new_error("is missing; each placeholder of the text requires an example", path) or nil
     end
     for i, values in ipairs(rule.sets and examples or { examples }) do
       if #values ~= count then

@@ -68,7 +68,9 @@ parts.short_button_names = {
 
 local SHORT_FORM = { "header", "body", "buttons", "otp", "cards", "limited_time_offer", "tap_target_configuration" }
 local no_short_form = {}
-for _, field in ipairs(SHORT_FORM) do no_short_form[field] = "belongs to the short form, which has no components" end
+for _, field in ipairs(SHORT_FORM) do
+  no_short_form[field] = "belongs to the short form of waba.template: pass either this field or components"
+end
 
 -- The rule of a template. For On-Premise hosting, hosting/on_premise/messages.lua adds the client's namespace if the
 -- namespace is missing. For Cloud hosting, hosting/cloud/messages.lua removes the namespace.

@@ -196,7 +196,7 @@ describe("messages on Cloud hosting", function()
   it("with a category are refused by the platform's rules", function()
     for _, case in ipairs {
       { NUMBER, waba.text "Hi", { category = "marketing" }, "category", "authentication" },
-      { NUMBER, waba.text "Hi", { ttl_seconds = 600 }, "ttl_seconds", "beside category" },
+      { NUMBER, waba.text "Hi", { ttl_seconds = 600 }, "ttl_seconds", "together with category" },
       { NUMBER, waba.text "Hi", { category = "utility", ttl_seconds = 29 }, "ttl_seconds", "30 to 43200" },
       { NUMBER, waba.text "Hi", { category = "authentication", ttl_seconds = 901 }, "ttl_seconds", "30 to 900" },
       { NUMBER, waba.text "Hi", { category = "utility", direct_send_config = { template_name = "Parcel" } },

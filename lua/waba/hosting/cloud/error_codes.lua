@@ -85,15 +85,16 @@ local groups = {
       "The business may not write to customers of that country.", KEEP },
     { 131020, "Invalid group", "The group has no other member.", KEEP },
     { 131021, "Recipient cannot be sender", "The message is addressed to its own sender.", "Send to another number." },
-    { 131030, "Recipient phone number not in allowed list", "The recipient is not on the list of allowed ones.",
+    { 131030, "Recipient phone number not in allowed list", "The recipient is not on the list of allowed recipients.",
       "A sandbox sends only to the number that requested its key." },
     { 131041, "Unknown group", "The group is unknown.", KEEP },
     { 131203, "Terms not accepted", "The participant has not accepted WhatsApp's terms.", KEEP },
     { 131207, "Group suspended", "The group is suspended.", KEEP },
-    { 138006, "No call permission", "The customer has not permitted calls.", "Ask with a call permission request." },
+    { 138006, "No call permission", "The customer has not permitted calls.", "Send a call permission request." },
   } },
   { "recipient", false, "both", {
-    { 130472, "User's number is part of an experiment", "Meta holds marketing back from this customer.", KEEP },
+    { 130472, "User's number is part of an experiment",
+      "Meta delivers no marketing to this customer, because the customer is part of an experiment.", KEEP },
     { 131026, "Message undeliverable",
       "The recipient is not on WhatsApp, has an old app, has not accepted its terms, or blocks the business.",
       "Contact this customer on another channel." },
@@ -105,12 +106,13 @@ local groups = {
   } },
   { "recipient", true, "both", {
     { 131049, "Message not delivered to maintain a healthy ecosystem",
-      "The limit of marketing messages for this customer is reached; it is not published.",
+      "The limit of marketing messages for this customer is reached; the limit is not published.",
       "Wait a day or more, longer each time.", { retry_after = DAY } },
   } },
   { "media", false, "response", {
-    { 131209, "Group picture is not square", "The picture of a group is square.", "Send a square picture." },
-    { 131210, "Group picture is too small", "The picture of a group has at least 192 pixels.", "Send a larger one." },
+    { 131209, "Group picture is not square", "The picture of a group must be square.", "Send a square picture." },
+    { 131210, "Group picture is too small", "The picture of a group must have at least 192 pixels.",
+      "Send a larger one." },
   } },
   { "media", false, "both", {
     { 131052, "Media download error", "A customer's file could not be loaded, or has more than 100 MB.",
@@ -187,7 +189,7 @@ local groups = {
     { 2388299, "Template variable at the edge", "A text may neither begin nor end with a variable.", EDIT },
   } },
   { "template", true, "response", {
-    { 134101, "Template is syncing", "The template is not yet known to the marketing messages.",
+    { 134101, "Template is syncing", "The endpoint for marketing messages does not have the template yet.",
       "Try again in ten minutes.", { retry_after = 600 } },
   } },
   { "unavailable", true, "response", {

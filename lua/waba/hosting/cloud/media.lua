@@ -57,7 +57,7 @@ local function is_plain(target)
 end
 
 --- Returns the path and the query in the platform's URL of a file, such as "whatsapp_business/attachments/?mid=…". The
---- file has this path and query at the gateway, too (cloud.md, section 3.4). Returns nil for a URL of another host.
+--- gateway serves the file at the same path and query (cloud.md, section 3.4). Returns nil for a URL of another host.
 function media.target_of(url)
   if type(url) ~= "string" then return nil end
   local prefix = "https://" .. media.HOST

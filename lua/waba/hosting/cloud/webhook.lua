@@ -66,8 +66,9 @@ end
 -- Returns whether two ids are known and different.
 local function differ(one, other) return one ~= nil and other ~= nil and one ~= other end
 
--- Returns the contact that has a phone number or a user id. Returns the only contact of a change even if one of its ids
--- is missing, but never a contact with another id. The position of a contact has no meaning.
+-- Returns the contact with the phone number `phone` or the user id `user_id`. Returns the only contact of a
+-- change even if one of its ids is missing, but never a contact with another id. The position of a contact has no
+-- meaning.
 local function find_contact(contacts, by_id, phone, user_id)
   if by_id then return phone and by_id[phone] or user_id and by_id[user_id] or nil end
   local sole = contacts[1]

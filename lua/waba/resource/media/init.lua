@@ -64,7 +64,7 @@ local function check_ttl(self, minutes)
   local range = self.rules.ttl_minutes
   if minutes == nil then return nil end
   if not range then
-    return errors.invalid("ttl_minutes", "ttl_minutes exists on Cloud hosting only: expected no ttl_minutes")
+    return errors.invalid("ttl_minutes", "ttl_minutes exists on Cloud hosting only: leave it out")
   end
   if not self.client.validate or minutes >= range[1] and minutes <= range[2] then return nil end
   return errors.invalid("ttl_minutes",
