@@ -39,7 +39,7 @@ end
 ---@return waba.http.Connection
 function connection.new(socket, budget)
   socket:onerror(onerror)
-  socket:setvbuf("full", math.huge) -- the method `flush` of the socket sends the written bytes
+  socket:setvbuf("full", math.huge) -- written bytes stay in the buffer until `flush` sends them
   socket:setmode("bf", "bf")
   local _, address = socket:peername()
   address = address and tostring(address)
@@ -146,7 +146,7 @@ function Connection:receive_until(mark, most)
   end
 end
 
--- Calls a method of the socket again after each wait for the peer, until the method has succeeded.
+-- Calls a method of the socket until it succeeds, and waits for the peer between the calls.
 local function complete(self, method, ...)
   while true do
     local ok, why = self.socket[method](self.socket, ...)

@@ -41,7 +41,7 @@ function closed_window.expect(inbox, id, to, template)
   if not ok then error(err, 0) end
 end
 
--- Returns whether the event is a status which reports that a message was not delivered because the window was closed.
+-- Returns whether the event is the status "failed" of a message, with an error that the window was closed.
 local function is_closed(event)
   for _, err in ipairs(event.kind == "status" and event.status == "failed" and event.errors or {}) do
     if err.kind == "window" then return true end

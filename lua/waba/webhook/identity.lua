@@ -3,8 +3,8 @@
 -- later event with only one id has the same customer key.
 --
 -- The records of the inbox's store; each belongs to one business number:
---   <phone>:id    the user id, or "" if the user id is unknown. A "?" at the end means that a status has shown that the
---                 two ids belong together, and no message has
+--   <phone>:id    the user id, or "" if the user id is unknown. A "?" at the end: only a status, and no message, has
+--                 shown that the two ids belong together
 --   <user id>:id  the phone number, or "" if the phone number is unknown. After a change of the user id, the record has
 --                 ">" and the new user id
 
@@ -40,7 +40,7 @@ local function new_customer(event, phone, user_id, parent)
   }
 end
 
--- The records that are read and written for one event.
+-- Reads the records of ids for one event, and collects the records to write.
 local Lookup = {}
 Lookup.__index = Lookup
 

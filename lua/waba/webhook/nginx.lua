@@ -47,7 +47,7 @@ local function new_drain(receiver, options)
   }
 end
 
--- Outside of `new_drain`, because LuaJIT can't compile a function that contains another function.
+-- Not a part of `new_drain`, because LuaJIT can't compile a function that contains another function.
 local function drain_of(receiver, options)
   local drain = drains[receiver] or new_drain(receiver, options)
   drains[receiver] = drain
@@ -83,7 +83,7 @@ local function respond(status, headers, body)
   return ngx.eof()
 end
 
---- Handles the current request. A `content_by_lua` handler needs no other code.
+--- Handles the current request and responds. A `content_by_lua` handler needs only this call.
 ---@param receiver waba.Receiver  one receiver per worker process, made in a module or in `init_worker_by_lua`
 ---@param options? waba.NginxOptions  only the options of the first call have an effect
 function nginx.serve(receiver, options)

@@ -33,7 +33,7 @@ local function has_stopped(event)
   return false
 end
 
---- Appends the records to write if an event reports that the customer wants, or does not want, marketing messages.
+--- If an event reports whether the customer wants marketing messages, appends the records to write to `records`.
 ---@param event waba.Event  an event with the field `customer`
 ---@param scope string  see `keys.scope`
 ---@param records waba.StoreRecord[]

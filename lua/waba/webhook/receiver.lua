@@ -26,8 +26,8 @@ function Receiver:__tostring() return "waba.Receiver" end
 
 --- Sets a function that is called with each event when this receiver stores the event, and before this receiver handles
 --- the event. The function may be called several times for one event.
----@param fn fun(event: waba.Event, is_handled: boolean?)  is_handled: the handlers run next; if the function then raises
----        an error, the event is handled again later
+---@param fn fun(event: waba.Event, is_handled: boolean?)  is_handled: true if the handlers run directly after this
+---        call; if the function then raises an error, the event is handled again later
 function Receiver:watch(fn)
   if type(fn) ~= "function" then error("receiver:watch: the argument must be a function, not a " .. type(fn), 2) end
   self.watchers = self.watchers or {}

@@ -132,7 +132,7 @@ local function check_quiet(self, settings, previous)
     passed = math.max(passed, now)
     if standby <= passed then standby = 0 end
   elseif event.kind == "standby" or event.kind == "handover" then
-    if now >= passed then standby = math.max(standby, now) end -- an event from before `passed` may arrive late
+    if now >= passed then standby = math.max(standby, now) end -- an event older than `passed` may arrive late
   else
     return
   end

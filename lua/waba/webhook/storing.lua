@@ -36,8 +36,8 @@ local function refuse_head(self, method, length)
   end
 end
 
--- Returns whether a Cloud event has another business number than the place. An account event without a phone_number_id
--- is never foreign, because it may concern all numbers of the account.
+-- Returns whether a Cloud event belongs to another business number than its webhook. An account event without a
+-- phone_number_id is never foreign, because it may concern all numbers of the account.
 local function is_foreign(place, event)
   local id, number = event.phone_number_id, event.number
   if not id and event.kind == "account" and not event.system then return false end
