@@ -1084,7 +1084,7 @@ function emulator.start(settings) end
 ---@param options? waba.NginxOptions
 function nginx.start(receiver, options) end
 
---- Handles the current request. A `content_by_lua` handler needs no other code.
+--- Handles the current request and responds. A `content_by_lua` handler needs only this call.
 ---@param receiver waba.Receiver  one receiver per worker process, made in a module or in `init_worker_by_lua`
 ---@param options? waba.NginxOptions  only the options of the first call have an effect
 function nginx.serve(receiver, options) end
