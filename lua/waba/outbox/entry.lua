@@ -45,7 +45,8 @@ local SEND_OPTIONS = option.with(sending.MESSAGE_OPTIONS, {
 
 local MOST_DATA = 512 - callback_data.OVERHEAD
 local LONGEST_KEY = 512
--- The length of a message's hash in bytes. The value of an entry's key is the hash of the message and the entry's id.
+-- The length of a message's hash in bytes. The value that the store records with the key of an entry consists of this
+-- hash and the id of the entry.
 entries.DIGEST = 32
 
 -- Returns 20 hexadecimal digits: 36 bits of the time in units of 10 us, and 44 random bits. Ids of the same transaction
@@ -56,7 +57,7 @@ local function new_id()
   return ("%04x%05x%05x%06x"):format(high, low, floor(random), floor(random % 1 * 2 ^ 24))
 end
 
-local CALLER = 6 -- the level of the caller of `outbox:put` in `check_form`, for the function `error`
+local CALLER = 6 -- the stack level of the caller of `outbox:put`, for calls of `error` in `check_form`
 
 local function check_form(fields)
   option.check(fields, ENTRY, "outbox:put", CALLER)

@@ -185,8 +185,8 @@ function Outbox:oldest() return self.store:oldest() end
 --- Releases the resources of the outbox. A second call of `close` has no effect.
 function Outbox:close() self.store:close() end
 
---- Checks the options of an outbox. Returns the settings of the outbox and of its store. `known` declares the options.
---- `what` is the public function that makes the outbox, such as "waba.outbox.sqlite".
+--- Checks the options of an outbox. Returns the settings of the outbox and of its store. `known` is the table that
+--- declares the options. `what` is the public function that makes the outbox, such as "waba.outbox.sqlite".
 function outbox.settings(options, known, what)
   local settings, variable = option.complete(options, known, what, 3), os.getenv "WABA_HOSTING"
   settings.hosting = settings.hosting or variable ~= "" and variable or "on_premise"

@@ -194,7 +194,8 @@ end
 
 local FINAL = { "sent", "failed", "uncertain", "cancelled" } -- the states of finished entries
 
---- Counts the results of the entries that were put with the same `campaign`. Later statuses are not counted.
+--- Counts the results of the entries that were put with the same `campaign`. Statuses that arrive after
+--- the result are not counted.
 ---@param name string
 ---@return { sent: integer, failed: integer, uncertain: integer, cancelled: integer }|nil counts
 ---@return waba.Error? err

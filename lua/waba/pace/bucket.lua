@@ -1,4 +1,4 @@
--- The rate limiter of a class of requests that several processes share. Each process takes batches of tokens from the
+-- A rate limiter that several processes share, for one class of requests. Each process takes batches of tokens from the
 -- store, so that most messages are sent without a call of the store.
 
 local buckets = require "waba.delivery.bucket"
@@ -8,7 +8,8 @@ local floor, ceil, max, min, huge = math.floor, math.ceil, math.max, math.min, m
 local bucket = {}
 
 -- A batch has at most BATCH tokens, and at most the tokens for SPAN seconds, because a process reads the pauses of
--- other processes only with its next batch. At a fast rate a batch has the tokens for SHORTEST seconds.
+-- other processes only with its next batch. At a fast rate a batch may exceed BATCH, and has the tokens for SHORTEST
+-- seconds.
 local BATCH, SPAN, SHORTEST = 25, 0.6, 0.1
 -- A token expires LATE seconds after it became valid. With a large burst, tokens expire later: after the time in which
 -- the rate grants LATE_PART of the burst. The store grants only the rest of the burst, because otherwise tokens that

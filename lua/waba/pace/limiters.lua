@@ -1,5 +1,5 @@
--- The rate limiters of an API key that several processes share. A call of the store takes tokens, and also reports how
--- many tokens of recipients were used. The reply contains the pauses. pace/rules.lua describes calls and replies.
+-- The rate limiters that several processes share, for one API key. A call of the store takes tokens, and also reports
+-- how many tokens of recipients were used. The reply contains the pauses. pace/rules.lua describes calls and replies.
 
 local buckets = require "waba.pace.bucket"
 local core = require "waba.core"

@@ -1,5 +1,5 @@
--- The rate limiter of a recipient that several processes share. A process may use a part of the burst before it reports
--- this use to the shared store.
+-- A rate limiter that several processes share, for one recipient. A process may use a part of the burst before it
+-- reports this use to the shared store.
 
 local buckets = require "waba.delivery.bucket"
 local shared_bucket = require "waba.pace.bucket"

@@ -50,7 +50,8 @@ function redis.new(options)
     for index, word in ipairs(words) do command[4 + index] = tostring(word) end
     local reply, message = nil, "NOSCRIPT"
     if digest ~= "" then reply, message = call(connection, name, command) end
-    -- In a cluster, `connection` may send EVALSHA to another node than SCRIPT LOAD, so both are sent twice.
+    -- In a cluster, `connection` may send EVALSHA to a node that does not have the script; then both commands
+    -- are sent again.
     for _ = 1, is_unknown(message) and 2 or 0 do
       local loaded
       loaded, message = call(connection, name, { "SCRIPT", "LOAD", SCRIPT })

@@ -9,7 +9,7 @@ local printable = require "waba.printable"
 
 local results = {}
 
--- The kinds of errors after which the entry is tried again later.
+-- The kinds of errors after which the sender tries again later to send the message.
 local TEMPORARY = { auth = true, cancelled = true, unavailable = true }
 
 --- Returns the record `state:<id>` of an entry that is not finished and reaches the state `name` now.
@@ -19,7 +19,7 @@ function results.state_record(self, held, name, err)
   return self.outbox:record("state:" .. state.id, state)
 end
 
---- Sets the change that stores the result of an entry. Returns the result as the function `dispatch` does.
+--- Sets the change that stores the result of an entry. Returns the same results as the function `dispatch`.
 function results.end_with(held, change, sent, err)
   held.change = change
   return sent ~= nil, err

@@ -51,10 +51,10 @@ end
 -- value of each entry whose key is already recorded. If the value of an entry differs from the recorded value in the
 -- first `same` bytes, nothing is stored, and the list has only the negated index of this entry. The script runs again
 -- after a lost reply. Therefore it skips an entry whose `id` is stored, and an entry that is finished, which has a
--- record `state:<id>` of an outbox. Arguments: the milliseconds for keys, the milliseconds for references between
--- names, whether the script runs again ("again" or ""), the number of lanes, the lanes, and the number of entries.
--- Arguments of each entry: `key`, `value`, `same`, `lane`, "bulk" or "", `at` in microseconds or "", `id`, the number
--- of names, the names, and the body. The last arguments are the records.
+-- record `state:<id>` of an outbox. Arguments: the lifetime of keys and the lifetime of references between names, both
+-- in milliseconds; "again" if the script runs again, else ""; the number of lanes, the lanes, and the number of
+-- entries. Arguments of each entry: `key`, `value`, `same`, `lane`, "bulk" or "", `at` in microseconds or "", `id`, the
+-- number of names, the names, and the body. The last arguments are the records.
 local PUT = script.HEAD .. script.APPEND .. conversations.NAMES .. records.WRITE .. [[
 local remember, remember_names, is_repeated, lanes, position = ARGV[1], ARGV[2], ARGV[3] ~= "", {}, 5 + ARGV[4]
 for index = 5, position - 1 do lanes[index - 4] = ARGV[index] end
