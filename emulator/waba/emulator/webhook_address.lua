@@ -23,7 +23,8 @@ local function add_header_errors(headers, found)
   end
 end
 
--- Cloud hosting refuses a URL with a port, or with an underscore in the host. On loopback the emulator accepts both.
+-- Cloud hosting refuses a URL with a port, or with an underscore in the host. The emulator accepts a loopback URL with
+-- a port or an underscore.
 local function public_error(url)
   local host, port = url:match("^https://([^/:?#]+):?(%d*)")
   if not host or host == "localhost" or host:find("^127%.") then return nil end

@@ -54,8 +54,8 @@ local NAME = required(text(1, 512, "template_name"))
 local NAMESPACE = with(some_text, { codes = { empty = "namespace_empty" } })
 local CODE = text(0, nil, "currency")
 
--- The field with the currency is `code` in templates, and `currency_code` in the older message type hsm. Both names are
--- accepted in both types.
+-- The field with the currency is `code` in templates, and `currency_code` in the older message type hsm. The gateway
+-- accepts both names in templates and in hsm.
 local function currency(more)
   return object(with({ code = CODE, currency_code = CODE, amount_1000 = { is = "integer", required = true } }, more),
     { at_least_one = { "code", "currency_code" } })

@@ -225,7 +225,7 @@ local IDENTITY = object({ hash = required(text(1)) })
 
 local function acknowledge(gateway, identity, body)
   if body.hash ~= identity.hash then
-    return gateway:error("parameter_invalid", "Parameter 'hash' is not the hash of the present identity")
+    return gateway:error("parameter_invalid", "Parameter 'hash' is not the hash of the current identity")
   end
   identity.acknowledged = true
   return responses.json(200, {})

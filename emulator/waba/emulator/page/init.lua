@@ -35,8 +35,8 @@ local HEADERS = { ["content-security-policy"] = POLICY, ["x-content-type-options
 local HEARTBEAT = 10
 -- Seconds for which changes are collected before they are sent.
 local PAUSE = 0.03
--- The largest number of events that may wait for one browser. If more events wait, the emulator closes the browser's
--- connection. The browser then connects again and gets a new snapshot.
+-- The largest number of events that may wait for one browser. If more than MOST_WAITING events wait, the emulator
+-- closes the browser's connection. The browser then connects again and gets a new snapshot.
 local MOST_WAITING = 50000
 -- The largest number of contacts in the state of a gateway.
 local MOST_CONTACTS = 500
