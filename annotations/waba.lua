@@ -416,8 +416,9 @@ local nginx = {}
 ---@field retry? waba.OutboxRetry  attempts and pauses for a message that was certainly not sent
 
 --- How often, and after which pauses, a sender tries to send a message. The sender tries again only if the message was
---- certainly not sent. The failure must also be temporary: the gateway or the network was not available, or the API key
---- was refused. The pause doubles after each failure. A random part of up to half is subtracted from each pause.
+--- certainly not sent. The cause of the failure must also be temporary: the gateway or the network was not available,
+--- or the API key was refused. The pause doubles after each failure. A random part of up to half is subtracted from
+--- each pause.
 ---@class waba.OutboxRetry
 ---@field attempts? integer  the number of attempts after which an entry has failed; default: 16
 ---@field base? number  the pause before the second attempt, in seconds; default: 1

@@ -143,7 +143,7 @@ static bool describe_proxy(struct description to, const struct transfer *transfe
   } else if (status == 407) {
     format = REFUSED_CREDENTIALS " (HTTP 407)";
   } else if (status >= 400 && status < 500 && status != 408 && status != 425 && status != 429) {
-    /* With these statuses a repeated request would fail too. */
+    /* After a response with such a status, a repeated request would fail too. */
     format = "the proxy refused to connect to the gateway (HTTP %ld)";
   } else if (transfer->code == CURLE_PROXY && (reason == CURLPX_USER_REJECTED || reason == CURLPX_NO_AUTH)) {
     format = REFUSED_CREDENTIALS;

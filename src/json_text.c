@@ -5,8 +5,9 @@
 #include "json_parts.h"
 #include "text.h"
 
-/* Returns whether the number has at most five digits before and at most eight digits after the decimal point; then 14
- * digits represent the number exactly. The quotient is rounded correctly, because both operands of the division are exact. */
+/* Returns whether the number has at most five digits before and at most eight digits after the decimal point; then
+ * 14 digits represent the number exactly. The quotient is rounded correctly, because both operands of the division
+ * are exact. */
 static bool is_short(double number) {
   const double scaled = number * 1e8;
   return number > -1e5 && number < 1e5 && (double)(long long)(scaled + (scaled < 0 ? -0.5 : 0.5)) / 1e8 == number;

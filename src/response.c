@@ -10,8 +10,8 @@ static const char RECORD_CLASS[] = "waba.ResponseRecord";
  * value is a userdata with the values of the other fields. The other fields are set when one of them is first read. */
 #define RECORD "record"
 
-/* The userdata in the field "record". Its class prevents that another value is used as a record. The header lines
- * follow the struct in memory. */
+/* The userdata in the field "record". The class of the userdata ensures that no other value is used as a
+ * record. The header lines follow the struct in memory. */
 struct record {
   struct facts facts;
   size_t length; /* the length of the lines */

@@ -9,7 +9,7 @@ const char transfer_no_file[] = "the file cannot be written";
 /* libcurl reports the ids and refusals of HTTP/2 streams only if CURLOPT_VERBOSE is set. Before the connection is
  * established, CURLOPT_VERBOSE is not set, because libcurl would also report each TLS record. While libcurl sends the
  * head, CURLOPT_VERBOSE is set only if the id of the stream is unknown, because libcurl would also report each line of
- * the head. The reports of these lines would take a seventh of the time of a request. */
+ * the head. Reports of the lines of the head would take a seventh of the time of a request. */
 static void set_verbose(struct transfer *transfer, bool verbose) {
   if (transfer->verbose == verbose) return;
   transfer->verbose = verbose;
@@ -91,7 +91,7 @@ static bool set_callbacks(struct transfer *transfer) {
          curl_easy_setopt(easy, CURLOPT_DEBUGDATA, transfer) == CURLE_OK;
 }
 
-/* libcurl keeps the certificates that it has read for later connections, but only if CURLOPT_CAPATH is not set. */
+/* libcurl keeps the certificates in memory for later connections, but only if CURLOPT_CAPATH is not set. */
 static bool set_authorities(CURL *easy, const char *ca_file) {
   const curl_version_info_data *version = curl_version_info(CURLVERSION_NOW);
   const bool has_file = ca_file != NULL || version->cainfo != NULL;
@@ -263,7 +263,8 @@ curl_off_t transfer_bytes_sent(const struct transfer *transfer) {
 }
 
 /* libcurl sends a body in POSTFIELDS together with the head in one write. After a successful first write, libcurl has
- * counted the bytes and stored the time of the write. If libcurl has done neither, nothing was sent. */
+ * counted the bytes and stored the time of the write. If libcurl has counted no bytes and stored no time,
+ * nothing was sent. */
 static bool first_write_failed(const struct transfer *transfer) {
   long size = 0;
   curl_off_t time = 0;

@@ -45,8 +45,8 @@ local SEND_OPTIONS = option.with(sending.MESSAGE_OPTIONS, {
 
 local MOST_DATA = 512 - callback_data.OVERHEAD
 local LONGEST_KEY = 512
--- The length of a message's hash in bytes. The value that the store records with the key of an entry consists of this
--- hash and the id of the entry.
+-- The length of a message's hash in bytes. The value that the store records with the key of an entry consists of the
+-- hash of the message and the id of the entry.
 entries.DIGEST = 32
 
 -- Returns 20 hexadecimal digits: 36 bits of the time in units of 10 us, and 44 random bits. Ids of the same transaction
@@ -78,8 +78,8 @@ local function check_form(fields)
   end
 end
 
--- An outbox encodes messages without a client, with these options instead of the options of a client. `read_content`
--- removes this namespace from the encoded message, because a sender sets the namespace of its client.
+-- The options of a client with which an outbox encodes messages, because an outbox has no client. `read_content`
+-- removes the namespace OF_CLIENT from the encoded message, because a sender sets the namespace of its client.
 local OF_CLIENT = "of the client"
 local CLIENT = { validate = true, namespace = OF_CLIENT }
 

@@ -25,8 +25,9 @@ outbox.OPTIONS = {
 }
 
 --- How often, and after which pauses, a sender tries to send a message. The sender tries again only if the message was
---- certainly not sent. The failure must also be temporary: the gateway or the network was not available, or the API key
---- was refused. The pause doubles after each failure. A random part of up to half is subtracted from each pause.
+--- certainly not sent. The cause of the failure must also be temporary: the gateway or the network was not available,
+--- or the API key was refused. The pause doubles after each failure. A random part of up to half is subtracted from
+--- each pause.
 ---@options waba.OutboxRetry
 local RETRY = {
   attempts = { "integer>=1", 16 },   -- the number of attempts after which an entry has failed

@@ -126,9 +126,9 @@ local function report_pause(self, words)
   if not store.failure or store.clock() >= store.retry_at then store:run(self.name, words) end
 end
 
---- Pauses the sending with the API key in all processes until the time `moment`. Many requests report pauses
---- with nearly the same end. The pause in the store ends SPARE seconds later, so that only the first of these requests
---- calls the store. May wait for the store.
+--- Pauses the sending with the API key in all processes until the time `moment`. Many requests report pauses with
+--- nearly the same end. The pause in the store ends SPARE seconds after `moment`, so that only the first of these
+--- requests calls the store. May wait for the store.
 function Shared:pause(moment)
   if moment <= self.paused_until then return end
   self.paused_until = moment + SPARE

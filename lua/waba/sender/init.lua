@@ -114,7 +114,7 @@ local function send_message(self, held, client)
   return coroutines.protect(client.send, client, address_of(entry), entries.message_of(held.body), options)
 end
 
--- Returns true if the statuses of a message contain the id of its entry. Only Cloud hosting supports this.
+-- Returns true if the statuses of a message contain the id of its entry. Only Cloud hosting returns such ids.
 local function is_traced(self, client)
   local hosting = type(client.hosting) == "table" and client.hosting.name or self.outbox.hosting
   return hosting == "cloud" or nil

@@ -23,8 +23,8 @@ local function identity(process)
   end
 end
 
--- Returns a text that identifies the present boot and the container, whose process 1 it names; nil without access to
--- /proc.
+-- Returns a text that identifies the present boot of the machine and the container of this process (by the identity of
+-- process 1); nil without access to /proc.
 local function machine()
   local boot, first = read "/proc/sys/kernel/random/boot_id", identity "1"
   return boot and first and boot:match "^%x+" .. "." .. first

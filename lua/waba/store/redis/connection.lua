@@ -20,7 +20,7 @@ redis_connection.OPTIONS = {
 
 local Refusal = {} -- the metatable of replies that are errors
 
--- Returns the result of a method of a socket. Raises its error message, without a position in this file.
+-- Returns the result of a method of a socket. Raises the error message of the socket, without a position in this file.
 local function check(result, message)
   if not result then error(message, 0) end
   return result

@@ -80,7 +80,8 @@ end
 local FOREIGN = "SELECT count(*) > 0 AND total(name GLOB 'waba_*') = 0 FROM sqlite_master"
 local NOT_A_STORE = "it is not a store of waba: its tables belong to another program; expected a file of its own"
 
---- Returns an error text if the file has the tables of another program. Then the caller must not write to the file.
+--- Returns an error text if the file has the tables of another program. If this function returns a text, the caller
+--- must not write to the file.
 function sqlite_file.foreign_error(connection)
   return connection:value(FOREIGN) == 1 and NOT_A_STORE or nil
 end
