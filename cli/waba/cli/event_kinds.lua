@@ -19,7 +19,7 @@ local function media(kind, has_caption)
   end
 end
 
--- Sends a message of the business, which some events are about. Returns the id of the message.
+-- Sends a message from the business to a customer. Some events refer to such a message. Returns the id of the message.
 local function send(client, to)
   local sent, err = client:send(to, waba.template { name = "trigger", language = "en" })
   return sent and sent.id, err

@@ -12,7 +12,7 @@ Figures.__index = Figures
 
 ---@class waba.cli.StoreLook
 ---@field depth integer       entries that wait, and entries that are taken
----@field oldest number?      Unix time at which the oldest entry was put
+---@field oldest number?      Unix time at which the oldest entry was added
 ---@field is_cut boolean      true: not all entries were read, so the fields below describe only the first entries
 ---@field taken integer       entries whose lease has not ended
 ---@field failed integer      entries that wait for another attempt

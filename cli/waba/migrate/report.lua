@@ -61,7 +61,7 @@ end
 ---@field path string  such as "template.namespace"
 ---@field what string  the difference
 
---- A message for both hostings.
+--- The bodies of a message for both hostings, and the differences.
 ---@class waba.Migration
 ---@field type string|nil         the type of the message
 ---@field on_premise table|nil    the body of POST /v1/messages; nil if On-Premise hosting would refuse the message
@@ -72,7 +72,8 @@ end
 
 function report.message(source)
   if type(source) ~= "table" then
-    return nil, errors.invalid("message", "message must be a table: from a builder, or a body; not a " .. type(source))
+    return nil, errors.invalid("message", "message must be a table, from a builder or the body of a request, not a "
+      .. type(source))
   end
   local body, err = stored.copy(source)
   if not body then return nil, err end

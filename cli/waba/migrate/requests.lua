@@ -1,4 +1,4 @@
--- Converts requests other than messages to Cloud hosting (cloud.md, section 10).
+-- Converts requests that send no message to requests for Cloud hosting (cloud.md, section 10).
 
 local cloud = require "waba.hosting.cloud"
 local cloud_profile = require "waba.hosting.cloud.profile"
@@ -139,7 +139,7 @@ end
 
 local old_endpoints, new_endpoints
 
--- Splits a URL. Returns the path, without host, query and trailing slash, and the query.
+-- Splits a URL. Returns the path without a trailing slash, and the query.
 function requests.path_of(url)
   local path, query = url:gsub("#.*$", ""):match "^([^?]*)%??(.*)$"
   path = path:gsub("^%a+://[^/]*", ""):gsub("/+$", "")
@@ -198,7 +198,7 @@ local function shown(endpoint)
   return path
 end
 
---- Converts a request other than a message to Cloud hosting.
+--- Converts a request that sends no message to a request for Cloud hosting.
 ---@param method string  in upper case
 ---@param url string     the path of the request, or its complete URL
 ---@param body table|nil the decoded JSON object; nil for another body

@@ -378,8 +378,8 @@ end
 ---@return waba.Error? err
 function Customer:message(kind, content, options) return send(self, kind, content, options, true) end
 
---- Deletes a message that the customer has sent. The webhook is a status "deleted", on Cloud hosting a message of the
---- type "revoke".
+--- Deletes a message that the customer has sent. On On-Premise hosting, the webhook has the status "deleted"; on Cloud
+--- hosting, the webhook has a message of the type "revoke".
 ---@param message_id string
 ---@return true|nil
 ---@return waba.Error? err

@@ -1,5 +1,5 @@
--- Refuses valid requests and messages: failures that the program has requested, rate limits, and the limits of
--- 360dialog's sandbox.
+-- Refuses valid requests and messages because of requested failures, rate limits, and the limits of 360dialog's
+-- sandbox.
 
 local json = require "waba.emulator.json"
 

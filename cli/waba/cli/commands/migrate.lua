@@ -1,4 +1,4 @@
--- waba migrate: converts stored On-Premise requests to Cloud hosting.
+-- waba migrate: converts stored On-Premise requests to requests for Cloud hosting.
 
 local files = require "waba.cli.files"
 local output = require "waba.cli.output"
@@ -11,7 +11,7 @@ hosting, or an object with method, path and body.
 Exit codes: 0 all have a counterpart, 1 some have none or could not be read.]]
 
 local function add(parser)
-  local command = parser:command("migrate", "Convert stored On-Premise requests to Cloud hosting."):epilog(EPILOG)
+  local command = parser:command("migrate", "Convert stored On-Premise requests for Cloud hosting."):epilog(EPILOG)
   command:argument("file", 'Stored requests; "-": standard input.')
   command:flag("--summary", "Print the summary only.")
 end

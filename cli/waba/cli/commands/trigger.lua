@@ -46,7 +46,8 @@ local function kind_of(ctx, name, hosting)
   return kind
 end
 
--- The webhook URL in the emulator, at which no server listens. `trigger.run` itself posts the webhook to the program.
+-- The webhook URL of the emulator. No server listens at this URL, because this command itself posts the webhook to the
+-- program.
 local NOWHERE = { url = "http://127.0.0.1:1/", give_up = 0 }
 
 -- Creates an event in an emulator, and returns the body of the webhook with the event.
