@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The class of a userdata with a `struct credentials`. `waba.core` registers the class; both modules accept the
- * userdata. */
+/* The class of a userdata with a `struct credentials`. `waba.core` registers the class; `waba.core` and
+ * `waba.curl` accept the userdata. */
 #define CREDENTIALS_CLASS "waba.Credentials"
 
 /* The class of a userdata with a `struct credentials` for `core.ready_head`, whose result contains the secret as bytes.
