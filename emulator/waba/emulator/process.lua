@@ -100,7 +100,7 @@ local function make_certificate(self)
   return certificate.issue(authority, { hosts = { "localhost", "127.0.0.1", "::1", self.options.host } })
 end
 
--- The loopback addresses for URLs, by the addresses that stand for all interfaces.
+-- Maps the addresses that stand for all interfaces to the loopback addresses for URLs.
 local LOOPBACK = { ["0.0.0.0"] = "127.0.0.1", ["::"] = "::1" }
 
 -- Listens, with TLS if there is a certificate. Returns the URL; or nil and an error message.
