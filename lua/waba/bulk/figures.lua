@@ -73,8 +73,9 @@ function Count:summary(now)
   return result
 end
 
---- Returns the duration of a run without errors, in seconds. The slowest of three rates decides: the rate of the
---- client's rate limiter, the rate of the run, and the number of messages in flight divided by their latency.
+--- Returns the duration of a run without errors, in seconds. The duration follows from the slowest of three rates: the
+--- rate of the client's rate limiter, the rate of the run, and the number of messages in flight divided by their
+--- latency.
 --- `bucket` is the token bucket of the client's rate limiter, and `latency` the seconds between request and response.
 function figures.estimate(bucket, count, rate, concurrency, latency)
   local seconds = floor((count + concurrency - 1) / concurrency) * latency

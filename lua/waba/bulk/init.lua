@@ -17,8 +17,8 @@ local LONGEST_CAMPAIGN = 1024
 --- The options of `client:send_all`.
 ---@options waba.BulkOptions
 local OPTIONS = {
-  concurrency = { "integer>=1", 64 }, -- the largest number of messages in flight. The number is smaller if the client's
-          -- rate limit would delay a message by more than half of its timeout
+  concurrency = { "integer>=1", 64 }, -- the largest number of messages in flight. Fewer messages are in flight if the
+          -- client's rate limit would delay a message by more than half of its timeout
   rate = "number>0", -- the largest number of messages per second, besides the client's rate limit
   on_result = "fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)", -- called once for each message, in
           -- the order of the responses. If the process ends during a call for an uncertain result, the next run calls
@@ -28,11 +28,11 @@ local OPTIONS = {
           -- Only one run at a time can use the file
   campaign = "string", -- a name for the messages, for example the name of the template; 1 to 1024 bytes. A journal has
           -- separate results for each campaign, so another campaign sends to every recipient again. The results of runs
-          -- without this option count for every campaign. The option requires `journal` or `outbox`
+          -- without a campaign count for every campaign. The option requires `journal` or `outbox`
   outbox = "waba.Outbox", -- the run puts the messages into this outbox, and waits for the results. Senders in any
           -- process send the messages. The option requires `campaign`, so that after a crash another run of the same
-          -- campaign can continue this run. `on_result` is then called only for messages that the outbox refuses; a
-          -- sender reports the other results
+          -- campaign can continue this run. With an outbox, `on_result` is called only for messages that the outbox
+          -- refuses; a sender reports the other results
   number = "string|integer", -- with an outbox: the business number that sends the messages
   unique = "boolean", -- true: sends only the first message to each recipient, also if another form of the number is
           -- used; further messages are counted as `duplicates`. The option needs memory for each recipient

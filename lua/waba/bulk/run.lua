@@ -42,8 +42,8 @@ end
 local PROCESSES = 8 -- the assumed number of processes that share a rate limiter with a store
 
 -- Returns the largest number of messages in flight: at most the number that the client's rate limiter admits in half of
--- the timeout. The timeout of a message includes the wait for the rate limiter, and half of it must remain for the
--- response.
+-- the timeout. The timeout of a message includes the wait for the rate limiter, and half of the timeout must remain for
+-- the response.
 local function most_in_flight(client, options)
   local most, pace = options.concurrency, client.delivery.pace
   local limiter = pace and pace:queue("messages").limiter

@@ -113,15 +113,15 @@ local function uses_proxy(client)
 end
 
 -- Returns whether the error means that no connection to the gateway could be established. An error with a field `scope`
--- does not mean this, because it is a timeout in the queue of a rate limiter. Returns false if a proxy is used, because
--- the proxy can be the cause of the error.
+-- does not count, because it is a timeout in the queue of a rate limiter, before any connection. Returns false if a
+-- proxy is used, because the proxy can be the cause of the error.
 local function is_unreached(client, err)
   return UNREACHED[err.kind] and not err.status and not err.maybe_sent and not err.scope
     and not loopback.is_url(client.base_url) and not uses_proxy(client)
 end
 
--- Adds a hint to the error text if the gateway does not know the key or the path, or can't be reached. The cause can be
--- that the phone number belongs to the other hosting.
+-- If the gateway does not know the key or the path, or can't be reached, adds a hint to the error text: the phone
+-- number may belong to the other hosting.
 local function with_hint(client, endpoint, err)
   if client.sandbox or err.code then return err end -- an error code comes from the platform, so the hosting is correct
   local hints, hint = client.hosting.errors.hints, nil

@@ -59,7 +59,7 @@ function of_number.digits(client)
   return own and (own.number or own.phone_number_id)
 end
 
--- Kinds of errors that are not temporary. After these errors the request for the phone number is not sent again.
+-- The kinds of permanent errors: after such an error, the request for the phone number is not sent again.
 local FINAL = { api = true, blocked = true, invalid = true, not_found = true, protocol = true }
 
 -- Requests the phone number of a client from the gateway. Returns nil after an error of the kinds in FINAL. Raises

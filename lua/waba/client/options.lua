@@ -1,4 +1,4 @@
--- The options of `waba.client`: their declaration, their check, and their defaults from environment variables.
+-- Declares and checks the options of `waba.client`, and reads their defaults from environment variables.
 
 local core = require "waba.core"
 local hostings = require "waba.hosting"

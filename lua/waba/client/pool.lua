@@ -36,15 +36,16 @@ local OPTIONS = option.with(client_options.OPTIONS, {
                              -- number. If the key belongs to another number, all calls return an error of kind "auth"
 })
 
--- Each client has its own `api_key`, and the option `verify` sets `expect_number`.
+-- `waba.clients` does not have these options of `waba.client`: `load` returns the `api_key` of each client, and
+-- `verify` replaces `expect_number`.
 OPTIONS.api_key, OPTIONS.expect_number = nil, nil
 
 -- A coroutine waits at most this number of seconds for another coroutine's call of `load`, because the event loop may
 -- have ended the other coroutine.
 local STALE = 5
 
--- Calls `load` by `coroutines.protect`, and returns the results. Coroutines that need the number meanwhile wait for
--- these results.
+-- Calls `load` by `coroutines.protect`, and returns the results. Other coroutines that need the same number wait for
+-- the results of this call.
 local function call_load(self, number, event)
   local current = self.loading[number]
   local waiter = current and waiters.parked(self.transport and self.transport.loop)

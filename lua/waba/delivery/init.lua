@@ -24,7 +24,7 @@ local NO_RETRY = { attempts = 1 }
 -- The pause in seconds after "too many requests" if the response has no header Retry-After.
 local PAUSE = 2
 -- The longest pause in seconds if the response has no header Retry-After. Some error codes report a limit for a whole
--- day, but other messages can still be accepted.
+-- day, although the gateway can still accept other messages.
 local LONGEST_PAUSE = 60
 
 -- Kinds of transport failures that can be temporary.

@@ -1,6 +1,6 @@
 -- A table of objects by key. The method `get` makes missing objects. When the number of objects has doubled since the
--- last search for idle objects, `get` searches again and removes idle objects. Because these searches are rare, they
--- take little time on average.
+-- last search for idle objects, `get` searches again and removes idle objects. The more objects there are, the rarer
+-- are the searches, so a search takes little time per call of `get`.
 
 ---@class waba.Keyed
 ---@field objects table<any, table>

@@ -78,8 +78,9 @@ local function any() return true end
 local function is_unknown(connection) return not connection.trusted end
 local function has_unknown_body(connection) return connection.has_body and not connection.trusted end
 
--- Does the same as `close_longest_waiting`, but for frequent calls. After a search without result, searches again only
--- when the wait of a connection can be long enough. Stores the time of the next search in the table `place`.
+-- Does the same as `close_longest_waiting`, but for frequent calls. After a search that has found no connection,
+-- searches again only when the server can have waited long enough for a peer. Stores the time of the next search in the
+-- table `place`.
 local function search_and_close(self, place, connections, fits)
   local now = core.clock()
   if now < place.next_search then return false end

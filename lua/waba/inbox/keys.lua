@@ -16,8 +16,8 @@ end
 -- Adds the business number to a name, because a customer has a separate conversation with each business number.
 local function of_number(event, name) return keys.scope(event) .. tostring(name) end
 
--- The fields of account webhooks whose value contains a time or an id. Two events of these fields are duplicates if
--- they have the same value. For other fields, the timestamps must also be equal.
+-- The fields of account webhooks whose value contains a time or an id, so that two events without a timestamp are
+-- duplicates if their values are equal. An event of any other field without a timestamp has no key.
 local UNIQUE_FIELDS = {
   history = true, smb_app_state_sync = true, calls = true, user_id_update = true, group_lifecycle_update = true,
   group_participants_update = true,

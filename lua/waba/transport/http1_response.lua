@@ -181,8 +181,8 @@ local function coding_of(headers)
   return coding and coding:lower() ~= "identity" and coding or nil
 end
 
--- The metatable of a response. It computes the headers, the timings and the other missing fields when a program first
--- reads one of these fields.
+-- The metatable of a response. The metamethod `__index` computes the headers, the timings and the other missing fields
+-- when a program first reads one of these fields.
 local Response = {}
 
 function Response.__index(response, name)

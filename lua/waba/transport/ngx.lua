@@ -62,7 +62,7 @@ local function parse(url)
   if path:sub(1, 1) ~= "/" then path = "/" .. path end
   return {
     origin = origin, path = path, secure = scheme == "https",
-    authority = place, -- without the default port, as libcurl sends it
+    authority = place, -- without the default port, as in the requests of libcurl
     port = tonumber(port) or (scheme == "https" and 443 or 80),
     -- nginx compares a certificate with names only, and its resolver can fail to find an address of localhost
     name = LOOPBACK[host] and "localhost" or host,

@@ -19,7 +19,7 @@ Server.__index = Server
 local server = {}
 
 local MOST_PORT = 65535
--- The longest wait in seconds of `run`. A signal that comes just before a wait is noticed after the wait.
+-- The longest wait in seconds of `run`. A signal that arrives just before a wait is noticed only after the wait.
 local LONGEST = 0.5
 
 --- The options of `waba.webhook.server`.

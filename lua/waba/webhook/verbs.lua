@@ -18,8 +18,8 @@ end
 -- Returns the error for an event without a client.
 local function no_client(event) return getmetatable(event).reason end
 
--- `event.reply` is both a method and the field with the data of an interactive reply. Therefore `event.reply` is a
--- table that has these data and can be called.
+-- `event.reply` is both a method and the field with the data of an interactive reply, so its value is a table that has
+-- these data and can be called.
 local REPLY = {
   __call = function(_, event, message, options)
     check_event(event, "reply")

@@ -81,7 +81,8 @@ local function tend_all(receiver, taking)
   for _, running in ipairs(list) do leases.tend(running, running == taking) end
 end
 
--- Functions for `results.acknowledge_with`. LuaJIT can't compile a function that contains another function.
+-- Functions that are passed to `results.acknowledge_with`. They are not local to the calling functions, because LuaJIT
+-- can't compile a function that contains another function.
 local function exchange_with(self, done, n) return self.inbox:exchange(done, n, self.lease) end
 
 local function put_with(self, done, n, events, sources)
