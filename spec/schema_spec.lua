@@ -192,7 +192,7 @@ describe("the check of a message", function()
       },
       ["interactive.action.sections[1].title is missing; it is required if the list has several elements"] =
         waba.list { body = "x", button = "Slots", sections = { { rows = { row } }, { rows = { other } } } },
-      ["interactive.action.sections[1].rows[2].id repeats an earlier one; it must be unique"] =
+      ["interactive.action.sections[1].rows[2].id repeats an earlier value; it must be unique"] =
         waba.list { body = "x", button = "Slots", sections = { { rows = { row, row } } } },
       ["interactive.action.button must have neither markup nor emoji"] =
         waba.list { body = "x", button = "Slots \240\159\145\141", sections = { { rows = { row } } } },

@@ -11,7 +11,7 @@ local errors = {}
 ---| "rate_limited" # too many requests, or the gateway is overloaded; see `retry_after`
 ---| "window"       # the 24-hour window is closed: send a template
 ---| "recipient"    # this recipient can't be reached
----| "template"     # the template does not exist, or its parameters do not match it
+---| "template"     # the template does not exist, or the parameters in the message do not match the template
 ---| "media"        # the media file can't be used
 ---| "unavailable"  # the gateway or the WhatsApp client behind it is down
 ---| "network"      # no connection, or the connection failed

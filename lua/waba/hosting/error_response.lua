@@ -58,7 +58,8 @@ function error_response.from_list(list, status, from_row)
   return err
 end
 
--- Patterns search at most this number of bytes, because the time of a search can grow with the square of the number.
+-- Patterns search at most this number of bytes, because the time of a search can grow with the square of the
+-- number of bytes.
 local MOST = 2000
 
 -- Returns at most 200 bytes of a body, on one line and without tags of HTML.

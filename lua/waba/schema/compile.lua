@@ -36,8 +36,8 @@ local UNKNOWN = "waba.schema.unknown_field"
 ---@field required? boolean  true: an object must have this field
 ---@field unsupported? string  the error text for a message type or variant that the hosting does not support
 ---@field message? string  replaces the usual error text of the rule; %s stands for the value
----@field check? fun(value: table): waba.RuleError?  checks what only this object or list requires, after its fields or
----  elements
+---@field check? fun(value: table): waba.RuleError?  a further check of the object or list,
+---  which is called after the checks of the fields or elements
 ---@field also? waba.Rule[]
 ---@field when? waba.Rule
 ---@field inferred? waba.Rule
@@ -74,8 +74,8 @@ local UNKNOWN = "waba.schema.unknown_field"
 ---@field same? string[]  paths at which all elements must have the same value or no value; "#action.buttons" compares
 ---  the lengths of the lists `action.buttons`
 ---@field all_or_none? string[]  names of fields that either all elements or no elements have
----@field at_most? { field: string, counts: table<string, integer> }  by value of the field, in upper or lower case: the
----  largest number of elements with this value
+---@field at_most? { field: string, counts: table<string, integer> }  for values of the field, in upper or lower case,
+---  the largest number of elements with this value
 ---@field total? { of: string, most: integer }  the largest total number of elements in the lists of the field `of`
 ---@field when_several? string  the name of a field that all elements need if the list has several elements
 ---@field body_text? { alone: integer, beside: integer }  the largest number of characters in the body of a template

@@ -56,8 +56,8 @@ function emoji.has(text)
   return false
 end
 
---- Returns whether a text is exactly one emoji. Joined emoji, such as a family, count as one. The text must be valid
---- UTF-8.
+--- Returns whether a text is exactly one emoji. Joined emoji, such as a family, count as one emoji. The text must be
+--- valid UTF-8.
 function emoji.is_one(text)
   if #text > 120 then return false end
   local points = points_of(text)

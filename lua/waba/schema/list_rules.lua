@@ -35,7 +35,7 @@ local function unique_in_items(path)
       for j = 1, value ~= nil and i - 1 or 0 do
         local other = value_at(list[j], steps)
         if other ~= nil and same(value, other) then
-          return new_error("repeats an earlier one; it must be unique", ("[%d].%s"):format(i, path))
+          return new_error("repeats an earlier value; it must be unique", ("[%d].%s"):format(i, path))
         end
       end
     end
@@ -51,7 +51,7 @@ local function unique_in_lists(inner, path)
       for j, item in ipairs(list[i][inner]) do
         local value = value_at(item, steps)
         if seen[value] then
-          return new_error("repeats an earlier one; it must be unique", ("[%d].%s[%d].%s"):format(i, inner, j, path))
+          return new_error("repeats an earlier value; it must be unique", ("[%d].%s[%d].%s"):format(i, inner, j, path))
         end
         seen[value] = true
       end

@@ -61,7 +61,8 @@ function parts.components(by_type, body_text, more)
   }
 end
 
--- Builders have short forms of buttons with these fields. An error text for a similar name suggests these fields.
+-- The fields of the short forms of buttons that builders accept. An error text for a similar name suggests one of these
+-- fields.
 parts.short_button_names = {
   "payload", "url", "otp", "copy_code", "flow", "catalog", "mpm", "voice_call", "order_details", "payment_request",
 }

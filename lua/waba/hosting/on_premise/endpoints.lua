@@ -38,7 +38,7 @@ local endpoints = {
   set_business = { method = "POST", path = "/v1/settings/business/profile", idempotent = true },
 }
 
--- Maps error texts to the names of the endpoints whose calls return the error, because only Cloud hosting has them.
+-- The endpoints that only Cloud hosting has. A call returns an error with the text before the endpoint's name.
 local UNSUPPORTED = {
   ["resumable uploads exist on Cloud hosting only: On-Premise hosting takes the file itself"] =
     "open_upload upload_state send_upload",

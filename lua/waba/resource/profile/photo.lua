@@ -41,7 +41,7 @@ local function find_link(self)
   return outcome.fetch(self.client, "get_photo_link", nil, values.some_text, ABSENT, "not_found")
 end
 
--- The endpoint of a request to the photo's URL. `path` is only the text that `on_event` gets instead of the URL.
+-- The endpoint of a request to the photo's URL. The field `path` has the text that `on_event` gets instead of the URL.
 local LINKED = { method = "GET", path = "(the photo's address)", binary = true, is_external = true }
 
 -- Fetches the photo without the API key, because the host of its URL is not the gateway.

@@ -163,8 +163,8 @@ function definitions:fill(name, language, values)
   }
 end
 
---- Forgets the definitions of one template or of all templates. The client then fetches a definition again when it is
---- needed. Call `forget` when a webhook reports a changed template.
+--- Forgets the definitions of one template or of all templates. The next call that needs such a definition fetches it
+--- again. Call `forget` when a webhook reports a changed template.
 ---@param name? string  the name of the template; default: all templates
 function definitions:forget(name)
   if name == nil then

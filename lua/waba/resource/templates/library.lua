@@ -30,7 +30,8 @@ local PAGE_OPTIONS = option.with(EACH_OPTIONS, {
   before = "string",   -- selects the page before this cursor
 })
 
---- A template of the library. `client.templates:create` with the option `library_template_name` creates a copy of it.
+--- A template of the library. `client.templates:create` with the option `library_template_name` copies it into
+--- the account.
 ---@class waba.LibraryTemplate
 ---@field name string
 ---@field language string
