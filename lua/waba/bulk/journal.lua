@@ -143,7 +143,7 @@ end
 local function new(path, file, campaign)
   local self = setmetatable({
     path = path, file = file, campaign = campaign, keys = keys.new(), checks = {}, sections = {},
-    lines = {}, -- the lines of results that are not yet written
+    lines = {}, -- the buffered lines, which are not yet written to the file
   }, Journal)
   self.section = section_of(self, false)
   return self
@@ -219,7 +219,7 @@ function Journal:verify(position, to)
   end
 end
 
--- Writes the unwritten lines and then `text` to the file. After an error, the next call writes the lines again, but not
+-- Writes the buffered lines and then `text` to the file. After an error, the next call writes the lines again, but not
 -- `text`.
 local function append(self, text)
   local lines = self.lines
@@ -234,14 +234,14 @@ local function append(self, text)
   return written
 end
 
--- Adds the line "check" of a position to the unwritten lines, unless the journal has this line.
+-- Adds the line "check" of a position to the buffered lines, unless the journal has this line.
 local function add_check(self, position, to)
   if self.checks[position] then return end
   self.checks[position] = hash_of(to)
   self.lines[#self.lines + 1] = ("check %d %s\n"):format(position, self.checks[position])
 end
 
---- Writes the unwritten lines, and a line "begun" for each message, to the disk before the messages are sent.
+--- Writes the buffered lines, and a line "begun" for each message, to the disk before the messages are sent.
 ---@param workers { item: table }[]  the field `item` is the message
 ---@return true|nil  nil: the messages must not be sent; the field `message` of the journal has the reason
 function Journal:begin(workers)
@@ -258,19 +258,19 @@ function Journal:begin(workers)
   return synced
 end
 
---- Adds a result to the unwritten lines. `state` is "sent", "failed" or "maybe". `detail` is the end of the line: an id
+--- Adds a result to the buffered lines. `state` is "sent", "failed" or "maybe". `detail` is the end of the line: an id
 --- encoded by `escape`, or the kind and code of an error.
 function Journal:result(item, state, detail)
   local lines = self.lines
   lines[#lines + 1] = state .. " " .. item.word .. " " .. detail .. "\n"
 end
 
---- Adds a line "withdrawn" to the unwritten lines: the message was not sent, despite its line "begun".
+--- Adds a line "withdrawn" to the buffered lines: the message was not sent, despite its line "begun".
 function Journal:withdraw(item)
   self.lines[#self.lines + 1] = "withdrawn " .. item.word .. "\n"
 end
 
---- Writes the unwritten lines to the file. The lines reach the disk with the next call of `begin`, or when the journal
+--- Writes the buffered lines to the file. The lines reach the disk with the next call of `begin`, or when the journal
 --- is closed.
 ---@return true|nil  nil: the field `message` of the journal has the reason
 function Journal:write() return #self.lines == 0 or append(self) end

@@ -141,12 +141,12 @@ function Run:put_back(item)
   self.queue[self.first] = item
 end
 
---- Writes the unwritten lines of the journal.
+--- Writes the buffered lines of the journal.
 function Run:write()
   if not self.is_finished and not self.journal:write() then self:stop() end
 end
 
---- Writes the unwritten lines of the journal, and the lines "begun" of all waiting workers, to the disk together. Wakes
+--- Writes the buffered lines of the journal, and the lines "begun" of all waiting workers, to the disk together. Wakes
 --- these workers.
 function Run:commit()
   local journal, unwritten = self.journal, self.unwritten
