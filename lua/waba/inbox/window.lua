@@ -24,7 +24,7 @@ local function opens(event)
     and not (event.hosting == "cloud" and event.group_id)
 end
 
-local known_of = setmetatable({}, { __mode = "k" }) -- a table from inboxes to the last read record `numbers`
+local known_of = setmetatable({}, { __mode = "k" }) -- by inbox: the record `numbers` as last read
 
 -- Returns the record `numbers`, which is read again after REREAD seconds or if `is_again` is true.
 local function numbers_of(inbox, is_again)

@@ -28,8 +28,8 @@ local function complete(chosen)
   }
 end
 
---- Returns whether a failed request can be sent again at once. The server must have closed a reused connection, and the
---- body must have no reader. If the server may have received the complete request, the request must be idempotent.
+--- Returns whether a failed request can be sent again at once: the server has closed a reused connection, the body has
+--- no reader, and the server can't have received the complete request or the request is idempotent.
 function transport.was_stale(request, failure)
   return failure.reused and failure.kind == "network"
     and (failure.sent == "no" or failure.sent == "maybe" and request.head.idempotent)
