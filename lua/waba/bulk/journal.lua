@@ -188,8 +188,8 @@ function journal.open(path, campaign)
   return self
 end
 
---- Makes the first lines of a run, which are written with the next lines. Returns an error if the first run has
---- identified the messages by keys, and this run by positions, or the reverse.
+--- Makes the first lines of a run, which the next write puts before the other lines of the run. Returns an error if the
+--- first run has identified the messages by keys, and this run by positions, or the reverse.
 function Journal:name(uses)
   if self.uses and self.uses ~= uses then
     return journal_error(self.path, self.uses == "keys"

@@ -8,8 +8,8 @@ local runtime = require "waba.runtime"
 local clock = core.clock
 local max, min = math.max, math.min
 
--- A suspended call checks every BEAT seconds whether the first call still exists. If more than CLOSE calls are before a
--- call, it checks less often, so that only a few calls check in each second.
+-- A suspended call checks every BEAT seconds whether the first call still exists. A call that is behind more
+-- than CLOSE other calls makes this check less often, so that only a few calls make the check in each second.
 local BEAT, CLOSE = 1, 8
 
 -- A call counts as waiting until GRACE seconds after its deadline, because its coroutine can run late.

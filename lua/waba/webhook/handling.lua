@@ -9,7 +9,7 @@ local session = require "waba.webhook.session"
 
 local handling = {}
 
--- The fields of account events that report a changed template. After a change, the client must fetch the template
+-- The fields of account events that report a changed template. After such an event, the client must fetch the template
 -- again.
 local TEMPLATE_FIELDS = {
   message_template_status_update = true, message_template_components_update = true,

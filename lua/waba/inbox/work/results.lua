@@ -9,7 +9,8 @@ local clock, min = core.clock, math.min
 
 local results = {}
 
---- The seconds within which a quick handler ends. An event that waits longer for a free handler returns to the inbox.
+--- The seconds within which a quick handler ends. An event that waits longer than MOMENT for a free handler is returned
+--- to the inbox.
 results.MOMENT = 0.05
 --- The seconds until the next attempt after the store has refused an acknowledgement or the renewal of a lease.
 results.AGAIN = 0.25
