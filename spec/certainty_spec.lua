@@ -3,6 +3,7 @@
 
 local folder = require "spec.support.folder"
 local server = require "spec.support.server"
+local socket = require "socket"
 local waba = require "waba"
 
 local unpack = table.unpack or unpack
@@ -11,16 +12,20 @@ local ACCEPTED = { status = 201, body = '{"messages":[{"id":"gBEG"}]}' }
 local INTERNAL_ERROR, REFUSED_STREAM, HTTP_1_1_REQUIRED = 2, 7, 13
 
 describe("a message whose connection was cut", function()
-  local gone, hang_up, greet, stall, leave
+  local gone, reserved, hang_up, greet, stall, leave
 
   setup(function()
-    gone = server.start {}
-    gone:stop()
     hang_up, greet, stall = server.start { behaviour = "hang_up" }, server.start { behaviour = "greet" },
       server.start { behaviour = "stall" }
     leave = server.start { protocol = "HTTP/2", behaviour = "leave" }
+    -- a socket that does not listen refuses connections, and no other program can take its port
+    reserved = socket.tcp4()
+    assert(reserved:bind("127.0.0.1", 0))
+    local _, port = reserved:getsockname()
+    gone = { url = "https://127.0.0.1:" .. port, ca_file = hang_up.ca_file }
   end)
   teardown(function()
+    reserved:close()
     for _, each in ipairs { hang_up, greet, stall, leave } do each:stop() end
   end)
 

@@ -159,7 +159,7 @@ end
 
 --- Returns the values of the records that `take` has read for an event, by name; nil if it has read none. A value is
 --- false if its record does not exist.
-function Inbox:known(event)
+function Inbox:_known(event)
   local lease = self.leases[event]
   return lease and lease.known
 end

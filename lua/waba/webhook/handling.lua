@@ -48,7 +48,7 @@ function handling.new(inbox, on, settings)
     for _, entry in ipairs(entries) do
       local event, names = entry.event, {}
       if has_handlers(event) then session.add_names(event, settings, names) end
-      local taken = inbox:known(event) or {}
+      local taken = inbox:_known(event) or {}
       for _, name in ipairs(names) do
         known[name] = taken[name]
         if taken[name] == nil then wanted[#wanted + 1] = name end

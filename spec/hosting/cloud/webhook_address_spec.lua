@@ -108,7 +108,9 @@ describe("client.webhook of Cloud hosting", function()
       }, core.decode(transport.requests[1].body))
       assert.same({ destinations = { destination "d" } }, core.decode(transport.requests[2].body))
       assert.same(destination("d", { headers = { X = "1" } }), core.decode(transport.requests[3].body))
-      assert.equal('{"enabled":false,"destinations":[]}', transport.requests[4].body)
+      local last = transport.requests[4].body
+      assert.same({ enabled = false, destinations = {} }, core.decode(last))
+      assert.matches('"destinations":[]', last, 1, true)
     end)
 
     it("return the gateway's error", function()
