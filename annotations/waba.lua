@@ -126,7 +126,7 @@ local nginx = {}
 --- A filter for attempts to deliver webhooks.
 ---@class waba.emulator.WebhookFilter
 ---@field status? integer|false  the status of the receiver's response; false: there was no response
----@field attempt? integer  1: first attempts
+---@field attempt? integer  only requests with this number of the attempt; 1: the first attempt
 ---@field since? integer  only entries whose sequence number is larger than this number
 
 --- A filter for messages.

@@ -270,7 +270,7 @@ describe("examples", function()
         environment.D360_API_KEY = environment.D360_API_KEY or "" -- only add.lua reads the key from this variable
         return command("many_numbers/" .. name, environment)
       end
-      -- Runs examples/many_numbers/add.lua for a number on a hosting.
+      -- Runs examples/many_numbers/add.lua for a business number with the given hosting.
       local function add(number, hosting)
         local key = hosting == "cloud" and numbers.numbers[number].cloud.api_key or numbers.numbers[number].api_key
         local words = ("%s %s %s 2>&1"):format(start("add.lua", { D360_API_KEY = key,

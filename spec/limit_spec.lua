@@ -36,8 +36,8 @@ describe("too many open files", function()
     files:remove()
   end)
 
-  -- Returns the results of sends while few descriptors are free, and the results of later sends with enough
-  -- descriptors.
+  -- Returns two lists: the results of messages that are sent while few descriptors are free, and the results of later
+  -- messages that are sent while enough descriptors are free.
   local function results_of(loop, path)
     local output = limited(("%s spec/support/limit_program.lua %s %s %s %s"):format(process.interpreter(), loop,
       gateway.url, gateway.ca_file, process.quote(path or "")))

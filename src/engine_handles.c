@@ -138,7 +138,7 @@ void engine_free_handles(struct engine *engine) {
 }
 
 /* Called in a child process. The connections belong to the parent, so nothing may be sent on them. The handles of
- * libcurl are not freed, because libcurl would send messages to the peers and close the connections. */
+ * libcurl are not freed: if they were, libcurl would send messages to the peers and close the connections. */
 void engine_abandon(struct engine *engine) {
   struct transfer *transfer;
   for (size_t place = 0; (transfer = pool_next(&engine->pool, &place)) != NULL;) {

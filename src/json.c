@@ -70,7 +70,8 @@ static int json_decode(lua_State *L) {
 
 #define PICK lua_upvalueindex(1)
 
-/* pick(json): returns a string or nil for each path with a dot, or no results if the caller must decode the text. */
+/* pick(json): returns a string or nil for each of the paths that were passed to `picker`. Returns nothing if the caller
+ * must decode the text. */
 static int pick_function(lua_State *L) {
   const struct json_pick *const pick = lua_touserdata(L, PICK);
   struct json_piece pieces[JSON_PICK_MAX];

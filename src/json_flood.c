@@ -62,8 +62,8 @@ static const char *add_string(struct flood *flood, const char *at, const char *e
   return at + 1;
 }
 
-/* Adds the number at `at` if the number is so long that the reader returns it as a string. Returns the position after
- * the number. */
+/* Counts the number that begins at `at` if it is so long that the reader returns it as a string. Returns the position
+ * after the number. */
 static const char *add_number(struct flood *flood, const char *at, const char *end) {
   const char *const start = at;
   while (at < end && (text_is_digit(*at) || *at == '-')) at++;

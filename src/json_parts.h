@@ -104,8 +104,8 @@ bool json_write(lua_State *L);
 extern const char json_empty_array;
 
 /* The value at the top of the stack must be an empty table or a light userdata. Returns whether the value is
- * `core.empty_array` or an empty array of OpenResty's cjson: `empty_array`, or a table with the metatable
- * `empty_array_mt` or `array_mt`. */
+ * `core.empty_array` or an empty array of OpenResty's cjson. The latter is either `cjson.empty_array`, or a table with
+ * the metatable `cjson.empty_array_mt` or `cjson.array_mt`. */
 bool json_is_empty_array(lua_State *L);
 
 /* If a table in the value has `__index`, `__len`, `__pairs` or `__ipairs`, replaces the value by a copy of its raw

@@ -252,7 +252,7 @@ static bool skip_comma(struct reader *reader) {
   return true;
 }
 
-/* The new table reserves space for the number of elements of the last object with the same name. This number is used
+/* The new table reserves space for as many members as the previous object with the same name had. This number is used
  * only once, because otherwise a short text could create many large tables. `name` is the cached name, or NULL. */
 static bool read_object(struct reader *reader, struct name *name) {
   if (!enter(reader)) return false;
@@ -280,8 +280,8 @@ static bool read_object(struct reader *reader, struct name *name) {
   return true;
 }
 
-/* Returns whether `texts` gets the parts of the objects in an array. The name of the array is at the top of the
- * stack. */
+/* Returns whether the text of each object in an array must also be stored in `texts`. The name of the array is at the
+ * top of the stack. */
 static bool are_wanted(struct reader *reader) {
   if (reader->lists_index == 0) return false;
   lua_pushvalue(reader->L, -1);

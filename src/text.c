@@ -12,7 +12,8 @@ static size_t character_size(const unsigned char *text, size_t left) {
   if (first < 0x80) return 1;
   if (first < 0xC2 || first > 0xF4) return 0;
   const size_t size = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-  /* A second byte below `low` is an overlong form. A second byte above `high` is a surrogate or beyond U+10FFFF. */
+  /* If the second byte is below `low`, the sequence is overlong. If it is above `high`, the character is a surrogate or
+   * is beyond U+10FFFF. */
   const unsigned char low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
   const unsigned char high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
   if (left < size || text[1] < low || text[1] > high) return 0;

@@ -70,7 +70,7 @@ function program.send(url, ca_file, numbers, in_flight, each, text, first_only)
   print(("%.3f %d %d"):format((os.clock() - cpu) / (numbers * each) * 1e6, most, memory.of_process "VmRSS" - rss))
 end
 
--- Replies to the events in a Redis server; at most `max` clients are open at a time.
+-- Replies to the events that are stored in a Redis server; at most `max` clients are open at a time.
 function program.work(port, url, max)
   local receiver = waba.receiver {
     open = false, inbox = waba.inbox.redis { port = port },

@@ -75,8 +75,8 @@ local BY_STATUS = {
   [502] = { kinds = { unavailable = true }, maybe = true },
   [504] = { kinds = { unavailable = true }, maybe = true },
 }
--- The value of `maybe_sent` if the connection breaks after the status of a response has arrived, by the first digit of
--- the status (nil: any).
+-- Maps the first digit of a status to the value that `maybe_sent` must have if the connection breaks after this status
+-- has arrived. nil: every value is right.
 local BROKEN = { [2] = true, [4] = false }
 -- The error after status 503. With On-Premise hosting the message was not processed; with Cloud hosting the result is
 -- uncertain.

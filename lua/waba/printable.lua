@@ -38,7 +38,8 @@ function printable.utf8(text, instead)
   end))
 end
 
---- Replaces control characters and marks of writing direction outside ASCII; the text must be valid UTF-8.
+--- Replaces two kinds of characters outside ASCII: control characters, and characters that set the writing direction.
+--- The text must be valid UTF-8.
 ---@param text string
 ---@param instead string|fun(character: string): string
 function printable.replace(text, instead)

@@ -221,7 +221,7 @@ static int head(lua_State *L) {
   return results(L, sink_head((char *)bytes, 1, length, lua_touserdata(L, 1)) == length);
 }
 
-/* [sink bytes] -> [true], [false] if libcurl would abort the transfer, ["pause"] if libcurl would pause it */
+/* [sink bytes] -> [true]; or [false] if libcurl would abort the transfer; or ["pause"] if libcurl would pause it */
 static int body(lua_State *L) {
   size_t length, result;
   const char *bytes = luaL_checklstring(L, 2, &length);

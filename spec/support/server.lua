@@ -24,8 +24,8 @@
 --   gateway:open_connections()              -- returns the number of open connections
 --   gateway:most_connections()              -- returns the largest number of open connections
 --   gateway:release()                       -- sends the responses with `held`
---   gateway:forget()                        -- removes the recorded requests and counts
---   gateway:stop()
+--   gateway:forget()                        -- removes the recorded requests and the recorded numbers
+--   gateway:stop()                          -- ends the server
 --
 -- A response is a table with these fields. A path without responses has status 200 and an empty JSON object.
 --   status = 200, headers = { { "name", "value" }, … }, body = "…"

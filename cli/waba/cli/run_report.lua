@@ -55,7 +55,7 @@ local function merge(a, b)
   return a
 end
 
--- Returns the point of the charts for the current time. One point stands for `self.width` seconds.
+-- Returns the data point of the charts for the current time. One point stands for `self.width` seconds.
 local function point_of(self)
   local index = math.floor((core.clock() - self.started) / self.width) + 1
   while index > MOST_POINTS do

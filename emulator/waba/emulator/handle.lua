@@ -37,7 +37,7 @@ local REQUESTS = {
 ---@options waba.emulator.WebhookFilter
 local WEBHOOKS = {
   status = "integer|false", -- the status of the receiver's response; false: there was no response
-  attempt = "integer",      -- 1: first attempts
+  attempt = "integer",      -- only requests with this number of the attempt; 1: the first attempt
   since = "integer",        -- only entries whose sequence number is larger than this number
 }
 
@@ -52,7 +52,7 @@ local MESSAGES = {
 }
 
 -- Returns the entries that match a filter. `kind` is the name of the public method; `count` is the field of
--- waba.emulator.Counts that counts these entries. Selects only entries that were added after the last call of `forget`.
+-- waba.emulator.Counts with the number of entries of this kind. Selects only entries that were added after the last call of `forget`.
 -- The methods do not call this function as a tail call, so that an error has the line of the user's code.
 local function entries_of(self, kind, count, known, filter)
   local is_table, complete = type(filter) == "table", {}

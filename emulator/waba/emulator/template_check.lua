@@ -12,7 +12,7 @@ local template_check = {}
 local cloud_error, on_premise_error = cloud_rules.checker.new_error, on_premise_rules.checker.new_error
 local parameters_of, variables = template_store.parameters_of, template_store.variables
 
--- The parameter `own` of the functions is CLOUD or ON_PREMISE, which have the codes and limits of a hosting.
+-- The parameter `own` of the functions is CLOUD or ON_PREMISE, a table with the codes and limits of that hosting.
 -- `own.sub_types` maps the type of a template's button to its sub_type in messages. Buttons of the types in
 -- `own.needed` need a parameter.
 local function count_error(own, where, count, wanted)

@@ -165,9 +165,9 @@ function event_fields.reader(hosting, error_from_row)
     end
   end
 
-  -- Creates account events from the unknown members `names` of a body. Each element of a list, and each object with an
-  -- id, becomes an event. Other members become events only if `events` has no event of this body; `first` is the number
-  -- of events before the body was read.
+  -- Creates account events from the unknown members of a body; `names` lists the names of these members. Each element
+  -- of a list, and each object with an id, becomes an event. Other members become events only if `events` has no event
+  -- of this body; `first` is the number of events before the body was read.
   function reader.unknown_lists(events, first, body, names, place)
     table.sort(names, function(one, other) return tostring(one) < tostring(other) end)
     local had_events = #events > first

@@ -73,7 +73,7 @@ end
 
 --- Converts an event to JSON, from which `restore` creates the event again.
 ---@param event waba.Event
----@param source string  the text that `read` has written into `sources` for the event
+---@param source string  the JSON text that `read` has stored for this event in its argument `sources`
 ---@return string|nil json  nil for an event of a kind that is never stored as JSON
 function events.store(event, source)
   local start = RESTORED[event.kind] and start_of(event)

@@ -36,7 +36,7 @@ local RETRY = {
 }
 
 local SPARE = 8 -- the number of leases beyond `retry.attempts` after which an entry becomes a dead letter
--- The seconds for which the store keeps the key of an entry that is not finished: so many that the key does not expire.
+-- The seconds for which the store keeps the key of an entry that is not finished. The key never expires in practice.
 local UNTIL_FINISHED = 1e10
 
 local function at_index(err, index)

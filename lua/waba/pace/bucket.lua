@@ -15,7 +15,7 @@ local BATCH, SPAN, SHORTEST = 25, 0.6, 0.1
 -- the rate grants LATE_PART of the burst. The store grants only the rest of the burst, because otherwise tokens that
 -- are used late could exceed the burst together with the next tokens.
 local LATE_PART, LATE = 0.25, 0.1
-local HEADROOM = 2 -- the part of the burst that only replies may use, as a number of batches
+local HEADROOM = 2 -- the number of batches of the burst that only replies may use
 
 --- Times in seconds. While one coroutine calls the store, other coroutines check for the reply every STEP seconds. If
 --- the call has not returned after LOST seconds, another coroutine calls the store. SOON is the shortest wait for a

@@ -267,7 +267,7 @@ end
 local made = { [true] = setmetatable({}, { __mode = "k" }), documented = setmetatable({}, { __mode = "k" }) }
 
 --- Compiles a rule to a function that takes a value and returns a waba.RuleError or nil. Returns nil or false for a
---- rule that accepts every value. `known` has the fields that have selected the rule as a variant.
+--- rule that accepts every value. `known` has the fields by whose values this variant was selected.
 ---@param node waba.Rule
 ---@param mode true|"documented"  "documented": the check ignores `inferred`
 ---@param known? table<string, true>

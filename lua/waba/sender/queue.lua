@@ -6,7 +6,7 @@ local core = require "waba.core"
 local entries = require "waba.outbox.entry"
 
 ---@class waba.SenderQueue
----@field marks boolean  true: `take` returns leases with a mark, because their messages are sent at once
+---@field marks boolean  true: `take` returns leases with a mark, because the messages are sent immediately after `take`
 local Queue = {}
 Queue.__index = Queue
 Queue.__name = "waba.SenderQueue"

@@ -56,7 +56,8 @@ end
 
 -- Whether this worker process has the repeating timer that calls `watch`. nginx drops a due timer if
 -- `lua_max_running_timers` timers run, and makes no timer if `lua_max_pending_timers` timers wait. nginx never drops a
--- repeating timer. A process without other timers needs no repeating timer, because nginx then drops no timer.
+-- repeating timer. A process in which no other timers run needs no repeating timer, because nginx
+-- drops none of its timers.
 local is_watching = false
 
 local function watch(premature)

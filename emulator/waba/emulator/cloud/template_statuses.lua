@@ -69,8 +69,8 @@ function Templates:set_status(template, status)
   if PAUSES[status] then fail_held(self, template.id) end
 end
 
---- Begins or ends the hold of messages, for the translation to `language` or for all translations. Returns the number
---- of translations.
+--- Starts or stops holding back the messages of the template in `language`, or in all languages if `language` is nil.
+--- Returns the number of translations.
 function Templates:hold(name, held, language)
   return self:each_of(name, language, function(template) set_held(self, template.id, held) end)
 end

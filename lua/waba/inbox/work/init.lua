@@ -70,7 +70,7 @@ function Work:notify()
   for group in pairs(self.groups) do group:wake() end
 end
 
---- Lets the coroutines that have called `run` take events at once.
+--- Lets the coroutines that have called `run` take events without waiting longer.
 function Work:wake()
   self.look_at = 0
   self:notify()

@@ -1,5 +1,5 @@
 -- Runs scripts in Redis. Redis runs one script at a time, so no other command sees a part of a script's changes. The
--- first script of a process is LOOK. LOOK registers the process. If the memory of Redis is full, Redis refuses a
+-- first script that a process runs is LOOK. LOOK registers the process. If the memory of Redis is full, Redis refuses a
 -- script whose first write needs memory. Only the script of `put` begins with a write that needs memory. The comment
 -- of each script lists the arguments ARGV[1], ARGV[2], …
 --

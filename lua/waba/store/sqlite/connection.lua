@@ -10,7 +10,7 @@ local sqlite_file = require "waba.store.sqlite.file"
 ---@class waba.SqliteConnection
 ---@field path string?         the absolute path of the file; set at the first use
 ---@field identity string?     the identity of the open file, from core.file_identity
----@field beside table<string, string>?  the identities of the files with the suffixes in BESIDE, by suffix
+---@field beside table<string, string>?  for each suffix in BESIDE, the identity of the file with this suffix
 ---@field connection userdata?  the connection of the driver while the file is open
 ---@field statements table<string, userdata>  the prepared statements of the driver, by their text
 ---@field driver_timeout integer?  the present `PRAGMA busy_timeout` of SQLite, in milliseconds

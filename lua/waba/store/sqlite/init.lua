@@ -28,7 +28,7 @@ function sqlite.new(settings)
     database = sqlite_connection.new(settings.file, settings.busy_timeout, settings.title, settings.application),
     numbers = 0, since_forgetting = 0, forgotten = "", look_at = 0,
   }, Sqlite)
-  -- called at the first use, because a fork before the first use changes the process id in the owner's name
+  -- called at the first use, because the owner's name contains the process id, and the program may fork before this use
   function store.database.on_open() store.owner, store.is_registered, store.look_at = owner.name(), false, 0 end
   return store
 end
