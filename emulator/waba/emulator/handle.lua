@@ -52,8 +52,9 @@ local MESSAGES = {
 }
 
 -- Returns the entries that match a filter. `kind` is the name of the public method; `count` is the field of
--- waba.emulator.Counts with the number of entries of this kind. Selects only entries that were added after the last call of `forget`.
--- The methods do not call this function as a tail call, so that an error has the line of the user's code.
+-- waba.emulator.Counts with the number of entries of this kind. Selects only entries that were added after the last
+-- call of `forget`. The methods do not call this function as a tail call, so that an error has the line of the user's
+-- code.
 local function entries_of(self, kind, count, known, filter)
   local is_table, complete = type(filter) == "table", {}
   if filter ~= nil and not is_table and type(filter) ~= "function" then
