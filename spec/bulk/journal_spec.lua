@@ -439,6 +439,40 @@ describe("the journal of client:send_all", function()
     assert.equal(summary.sent, rest.skipped)
   end)
 
+  it("can be read after waiting for the journal has raised an error", function()
+    local gateway = support.gateway()
+    function gateway.sleep(_, seconds)
+      if gateway.received == 2 then error "interrupted" end
+      waba.sleep(seconds)
+    end
+    assert.error_matches(function()
+      support.client(gateway):send_all((support.source(10)), { concurrency = 1, journal = path })
+    end, "interrupted")
+    assert.equal(2, gateway.received)
+    local second, _, summary = run(10)
+    assert.equal(7, second.received)
+    assert.same({ 3, 1, 0 }, { summary.skipped, summary.failed_before, summary.maybe_sent })
+  end)
+
+  if rawget(coroutine, "close") then -- exists in Lua 5.4
+    it("contains the results of messages in flight after the coroutine of the run was closed", function()
+      local gateway = support.gateway { delay = 0.01 }
+      waba.run(function()
+        local owner
+        waba.spawn(function()
+          owner = coroutine.running()
+          support.client(gateway):send_all((support.source(20)), { concurrency = 4, journal = path })
+        end)
+        while gateway.received < 4 do waba.sleep(0.001) end
+        coroutine.close(owner)
+      end)
+      local second, _, summary = run(20)
+      assert.equal(0, summary.maybe_sent)
+      assert.equal(gateway.received, summary.skipped)
+      assert.equal(20, gateway.received + second.received)
+    end)
+  end
+
   it("contains all results when a function of the caller raises an error", function()
     local gateway = support.gateway { delay = 0.001 }
     local client = support.client(gateway)

@@ -157,6 +157,7 @@ function Run:commit()
     local worker = unwritten[i]
     if worker.is_waiting then waiting[#waiting + 1] = worker end
   end
+  if #waiting == 0 then return self:write() end -- these workers' waits have raised errors
   local is_written = not journal.message and journal:begin(waiting) or false
   if not is_written then self:stop() end
   for i = 1, #waiting do

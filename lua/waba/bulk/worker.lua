@@ -133,6 +133,7 @@ local function work(run, worker)
     process(run, worker)
     worker.item = run:take(run.active - 1)
   until not worker.item
+  if run.journal and coroutines.is_dead(run.owner) then run:write() end -- the owner can't write the last results
   run.workers[worker] = nil
   run.active = run.active - 1
   run.group:wake()
