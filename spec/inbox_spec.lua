@@ -1069,6 +1069,30 @@ describe("the inbox in sqlite", function()
     other:close()
     folder:remove()
   end)
+
+  it("keeps few bytes of stored events in memory if another process handles the events", function()
+    local folder = process.folder()
+    local box = inbox.sqlite { file = folder:file "x.db", sync = false }
+    local receiver = waba.receiver { open = true, inbox = box, on = { message = function() end } }
+    local function receive(number)
+      local text = tostring(number):rep(100000)
+      local body = ('{"messages":[{"id":"m%d","from":"1","type":"text","text":{"body":"%s"}}]}'):format(number, text)
+      assert.equal(200, (receiver:handle { method = "POST", headers = {}, body = body }))
+    end
+    local function kilobytes()
+      collectgarbage()
+      collectgarbage()
+      return collectgarbage "count"
+    end
+    receive(1)
+    local before = kilobytes()
+    for number = 2, 100 do receive(number) end
+    local more = kilobytes() - before
+    assert.is_true(more < 4000, "more kilobytes: " .. more)
+    assert.equal(100, box:depth())
+    box:close()
+    folder:remove()
+  end)
 end)
 
 describe("an inbox of the released version 1.0", function()

@@ -268,7 +268,7 @@ function inbox.new(store, settings)
   return setmetatable({
     store = store, durable = store.durable, grouped = store.grouped, retry = settings.retry,
     counts = { stored = 0, duplicate = 0, handled = 0, failed = 0, dead = 0 },
-    recent = {}, recent_count = 0, -- the events of the latest calls of `put` with `sources`, by body
+    recent = {}, recent_size = 0, -- the events of the latest calls of `put` with `sources`, by body
     leases = setmetatable({}, { __mode = "k" }), records = setmetatable({}, { __mode = "k" }),
   }, Inbox)
 end

@@ -4,7 +4,7 @@ local record = require "waba.inbox.record"
 
 local leased = {}
 
-local MOST = 200 -- the number of events in `inbox.recent` after which the table is emptied
+local MOST = 256 * 1024 -- the bytes of the bodies in `inbox.recent` after which the table is emptied
 
 -- In LuaJIT, table.new creates a table of a known size, because a table that grows costs more.
 local is_found, new_table = pcall(require, "table.new")
@@ -36,12 +36,14 @@ function leased.event(inbox, lease)
   return copy_of(event)
 end
 
---- Keeps the events of a `put` by body, for `leased.event`. Other processes may take the events, so the number of kept
+--- Keeps the events of a `put` by body, for `leased.event`. Other processes may take the events, so the size of the kept
 --- events is limited.
 function leased.keep(inbox, events, entries)
-  if inbox.recent_count > MOST then inbox.recent, inbox.recent_count = {}, 0 end
-  inbox.recent_count = inbox.recent_count + #events
-  for index, event in ipairs(events) do inbox.recent[entries[index].body] = event end
+  if inbox.recent_size > MOST then inbox.recent, inbox.recent_size = {}, 0 end
+  for index, event in ipairs(events) do
+    local body = entries[index].body
+    inbox.recent[body], inbox.recent_size = event, inbox.recent_size + #body
+  end
 end
 
 return leased
