@@ -36,8 +36,8 @@ function leased.event(inbox, lease)
   return copy_of(event)
 end
 
---- Keeps the events of a `put` by body, for `leased.event`. Other processes may take the events, so the size of the kept
---- events is limited.
+--- Keeps the events of a `put` by body, for `leased.event`. Other processes may take the events, so the size of the
+--- kept events is limited.
 function leased.keep(inbox, events, entries)
   if inbox.recent_size > MOST then inbox.recent, inbox.recent_size = {}, 0 end
   for index, event in ipairs(events) do
