@@ -5,6 +5,7 @@ local process = require "spec.support.process"
 local support = require "spec.support.bulk"
 local waba = require "waba"
 
+local close = rawget(coroutine, "close") -- exists in Lua 5.4
 local LOST = { kind = "network", message = "reset", sent = "maybe" }
 
 describe("the journal of client:send_all", function()
@@ -439,6 +440,36 @@ describe("the journal of client:send_all", function()
     assert.equal(summary.sent, rest.skipped)
   end)
 
+  it("has the key of a message before the request if the caller sets before_attempt and before_retry", function()
+    local calls, begun = {}, {}
+    local gateway = support.gateway { respond = function(count)
+      begun[count] = folder:read "journal":match "begun (%d+)\n$"
+      if count == 1 then return nil, { kind = "network", message = "refused", sent = "no" } end
+    end }
+    local summary = assert(support.client(gateway):send_all((support.source(2)), {
+      journal = path, concurrency = 1, send = {
+        before_attempt = function(call)
+          calls[#calls + 1] = "attempt " .. call.to
+          return true
+        end,
+        before_retry = function(err) calls[#calls + 1] = "retry " .. err.kind end,
+      },
+    }))
+    assert.equal(2, summary.sent)
+    assert.same({ "1", "1", "2" }, begun)
+    local first, second = support.recipient(1), support.recipient(2)
+    assert.same({ "attempt " .. first, "retry network", "attempt " .. first, "attempt " .. second }, calls)
+  end)
+
+  it("withdraws nothing and sends nothing if before_attempt of the caller returns an error", function()
+    local gateway = support.gateway()
+    local summary = assert(support.client(gateway):send_all((support.source(1)), {
+      journal = path, send = { before_attempt = function() return nil, { kind = "cancelled", message = "no" } end },
+    }))
+    assert.same({ 1, 0 }, { summary.failed, gateway.received })
+    assert.matches("\nfailed 1 cancelled\n$", folder:read "journal")
+  end)
+
   it("can be read after waiting for the journal has raised an error", function()
     local gateway = support.gateway()
     function gateway.sleep(_, seconds)
@@ -454,7 +485,7 @@ describe("the journal of client:send_all", function()
     assert.same({ 3, 1, 0 }, { summary.skipped, summary.failed_before, summary.maybe_sent })
   end)
 
-  if rawget(coroutine, "close") then -- exists in Lua 5.4
+  if close then
     it("contains the results of messages in flight after the coroutine of the run was closed", function()
       local gateway = support.gateway { delay = 0.01 }
       waba.run(function()
@@ -464,7 +495,7 @@ describe("the journal of client:send_all", function()
           support.client(gateway):send_all((support.source(20)), { concurrency = 4, journal = path })
         end)
         while gateway.received < 4 do waba.sleep(0.001) end
-        coroutine.close(owner)
+        close(owner)
       end)
       local second, _, summary = run(20)
       assert.equal(0, summary.maybe_sent)

@@ -57,15 +57,24 @@ local function begin(run, worker)
 end
 
 -- Returns the options of `client:send`. With a journal, the option `before_attempt` writes the line "begun" immediately
--- before the request.
+-- before the request, and both functions also call the functions that the caller of the run has set.
 local function options_of(run, worker)
-  if not run.journal then return run.options.send end
+  local send = run.options.send
+  if not run.journal then return send end
   worker.waiter = waiters.of(run.client.transport)
-  local options = {
-    before_attempt = function() return begin(run, worker) end,
-    before_retry = function() withdraw(run, worker) end,
-  }
-  for name, value in pairs(run.options.send) do options[name] = value end
+  local options = {}
+  for name, value in pairs(send) do options[name] = value end
+  function options.before_attempt(call)
+    if send.before_attempt then
+      local ready, err = send.before_attempt(call)
+      if not ready then return nil, err end
+    end
+    return begin(run, worker)
+  end
+  function options.before_retry(err, call)
+    withdraw(run, worker)
+    if send.before_retry then send.before_retry(err, call) end
+  end
   return sending.mark_checked(options)
 end
 
