@@ -1187,6 +1187,29 @@ describe("keys of Redis that other programs have changed", function()
   end)
 end)
 
+describe("the scripts of a Redis that has restarted", function()
+  it("lease no event without returning it if another process has loaded only some of the scripts", function()
+    local server = redis.start()
+    local box, other = inbox.redis { port = server.port }, inbox.redis { port = server.port }
+    local _, taken = box:put({ message("a", "1") }, nil, { done = {}, n = 1, lease = 60 })
+    assert.same({ "a" }, ids(taken))
+    assert.is_true(box:ack(taken, true))
+    assert.equal(1, box:put { message("b", "2") })
+    process.run(("redis-cli -p %d script flush"):format(server.port))
+    assert.same({}, other:take(0)) -- loads the script of `take` again
+    local stored
+    stored, taken = box:put({ message("c", "3") }, nil, { done = {}, n = 2, lease = 60 })
+    assert.equal(1, stored)
+    local found = ids(taken)
+    table.sort(found)
+    assert.same({ "b", "c" }, found)
+    for _, event in ipairs(taken) do assert.equal(1, box:attempts(event)) end
+    box:close()
+    other:close()
+    server:stop()
+  end)
+end)
+
 describe("the state of a conversation in Redis", function()
   it("is read by the call that takes the next event", function()
     local server, counts = redis.start(), {}

@@ -118,13 +118,14 @@ function script.words_of(self, ...) return { "EVALSHA", "", "1", self.prefix, ..
 --- a second attempt. Calls `calls.failed` with `calls` if no reply arrives.
 function script.run_all(self, calls, is_again)
   local replies, is_missing
+  local commands = { repeated = calls.repeated, calls = calls }
   local ok, err = load_scripts(self, calls)
   if ok then
-    local commands = { repeated = calls.repeated, calls = calls }
     for index, one in ipairs(calls) do one[2][2], commands[index] = self.digests[one[1]], one[2] end
     replies, err, is_missing = script.call(self, commands)
   end
-  if is_missing and not is_again then -- Redis has run none of the scripts
+  if is_missing and not is_again then
+    if calls.repeated then calls.repeated(commands) end -- Redis may have run the other scripts
     self.digests = {}
     return script.run_all(self, calls, true)
   end
