@@ -1,6 +1,7 @@
 -- lua/waba/encoding.lua: base64, percent-encoding, HTTP Basic authentication.
 
 local encoding = require "waba.encoding"
+local scripted = require "spec.support.scripted_transport"
 
 describe("base64", function()
   it("writes the test vectors of RFC 4648", function()
@@ -36,6 +37,14 @@ describe("percent", function()
       local expected = char:find "[%w%-._~]" and code < 128 and char or ("%%%02X"):format(code)
       assert.equal(expected, encoding.percent(char))
     end
+  end)
+end)
+
+describe("the query of client:request", function()
+  it("can have names that are numbers", function()
+    local client, transport = scripted.client { { body = "{}" } }
+    assert(client:request { method = "GET", path = "/v1/x", query = { "a b" } })
+    assert.matches("/v1/x%?1=a%%20b$", transport.requests[1].url)
   end)
 end)
 

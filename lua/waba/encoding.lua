@@ -23,10 +23,12 @@ function encoding.base64(bytes) return (bytes:gsub("..?.?", four_digits)) end
 
 local function percent_byte(byte) return ("%%%02X"):format(byte:byte()) end
 
----@param text string
+---@param text string|number
 ---@param unsafe? string  the pattern of the bytes that are encoded; default: all but the unreserved bytes of RFC 3986
 ---@return string
-function encoding.percent(text, unsafe) return (text:gsub(unsafe or "[^A-Za-z0-9%-._~]", percent_byte)) end
+function encoding.percent(text, unsafe)
+  return (string.gsub(text, unsafe or "[^A-Za-z0-9%-._~]", percent_byte))
+end
 
 local CONTROL = "[%z\1-\31\127]" -- RFC 7617 forbids control characters in the user name and the password
 
