@@ -295,6 +295,35 @@ describe("a call", function()
     end
   end)
 
+  it("may have been sent by an earlier attempt if the last attempt certainly did not send it", function()
+    local function lost(sent) return { failure = { kind = "network", message = "m", sent = sent } } end
+    local refused = { status = 401, body = '{"meta":{"http_code":401}}' }
+    for _, row in ipairs {
+      { lost "no", lost "no", lost "no", expected = false }, { lost "maybe", lost "no", lost "no", expected = true },
+      { lost "no", lost "maybe", refused, expected = true }, { lost "no", refused, expected = false },
+    } do
+      new_client(row, { retry = { attempts = 3, base = 0, ambiguous = true } })
+      local retries = 0
+      local sent, err = send { before_retry = function() retries = retries + 1 end }
+      assert.same({ nil, row.expected, #row }, { sent, err.maybe_sent, #transport.requests })
+      assert.equal(row[1].failure.sent == "maybe" and 0 or row.expected and 1 or #row - 1, retries)
+    end
+  end)
+
+  it("may have been sent by an earlier attempt if before_attempt refuses a further attempt", function()
+    for sent, expected in pairs { no = { "blocked", false }, maybe = { "network", true } } do
+      local attempts = 0
+      new_client({ { failure = { kind = "network", message = "m", sent = sent } } }, { retry = { base = 0, ambiguous = true } })
+      local accepted, err = send { before_attempt = function()
+        attempts = attempts + 1
+        if attempts == 1 then return true end
+        return nil, { kind = "blocked", maybe_sent = false }
+      end }
+      assert.same({ nil, 2, 1 }, { accepted, attempts, #transport.requests })
+      assert.same(expected, { err.kind, err.maybe_sent })
+    end
+  end)
+
   describe("that is too late for its rate limit", function()
     local SLOW = { rate = 0.01, burst = 1 }
 

@@ -236,7 +236,7 @@ local function prepare_attempt(self, call, deadline)
 end
 
 local function perform(self, call, endpoint, now, deadline, observed)
-  local attempt, err = 0, nil
+  local attempt, err, maybe_sent = 0, nil, nil
   local refusal
   if call.slot then
     now, refusal = call.slot:wait(self.transport, now, deadline)
@@ -248,7 +248,7 @@ local function perform(self, call, endpoint, now, deadline, observed)
     if not now then return nil, err or refusal end
     if call.before_attempt then
       now, refusal = prepare_attempt(self, call, deadline)
-      if not now then return nil, refusal end
+      if not now then return nil, err and err.maybe_sent and err or refusal end
     end
     if observed then observed:begin(now) end
     attempt = attempt + 1
@@ -262,6 +262,8 @@ local function perform(self, call, endpoint, now, deadline, observed)
     end
     if observed then observed:attempt(response or failure, err) end
     if not err then return response, json end
+    maybe_sent = maybe_sent or err.maybe_sent
+    err.maybe_sent = maybe_sent -- also if only an earlier attempt may have sent the request
     pause(self, err, endpoint, call, response, attempt)
     local retry = self.retry
     local may_repeat = err.retryable and (not err.maybe_sent or call.head.idempotent or retry.ambiguous)
