@@ -504,6 +504,28 @@ describe("the journal of client:send_all", function()
     end)
   end
 
+  if close then
+    it("gets no further messages after the coroutine of the run was closed while the source waited", function()
+      local gateway = support.gateway { delay = 0.01 }
+      local take, taken = support.source(40)
+      waba.run(function()
+        local owner, at_close
+        waba.spawn(function()
+          owner = coroutine.running()
+          support.client(gateway):send_all(function()
+            if taken() == 20 then waba.sleep(60) end
+            return take()
+          end, { concurrency = 16, rate = 200, journal = path })
+        end)
+        while taken() < 20 or gateway.in_flight == 0 do waba.sleep(0.001) end
+        close(owner)
+        at_close = gateway.received
+        waba.sleep(0.4)
+        assert.equal(at_close, gateway.received)
+      end)
+    end)
+  end
+
   it("contains all results when a function of the caller raises an error", function()
     local gateway = support.gateway { delay = 0.001 }
     local client = support.client(gateway)

@@ -9,6 +9,7 @@ local source_reader = require "waba.bulk.source_reader"
 local workers = require "waba.bulk.worker"
 local sending = require "waba.client.sending"
 local core = require "waba.core"
+local coroutines = require "waba.coroutines"
 local buckets = require "waba.delivery.bucket"
 local errors = require "waba.errors"
 
@@ -168,9 +169,9 @@ function Run:commit()
 end
 
 --- Wakes the owner, which then calls `commit` once for all workers that are ready. While the owner runs a function of
---- the caller, which may wait for long, calls `commit` at once.
+--- the caller, which may wait for long, calls `commit` at once. If the owner has ended, no further message may be sent.
 function Run:request_commit()
-  if self.is_in_callback then self:commit() else self.group:wake() end
+  if self.is_in_callback and not coroutines.is_dead(self.owner) then self:commit() else self.group:wake() end
 end
 
 -- Calls the options `stop` and `on_progress`, and checks the circuit breaker.
