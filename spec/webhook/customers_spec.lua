@@ -100,6 +100,26 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       return seen
     end
 
+    it("keeps the state if a status with both ids and a message with the number are taken together", function()
+      local counts = {}
+      local own = receiver {
+        message = function(event)
+          if event.from ~= PHONE and event.customer.user_id ~= USER then return end
+          event.state.count = (event.state.count or 0) + 1
+          counts[#counts + 1] = event.state.count
+        end,
+        status = function() end,
+      }
+      for number = 1, 16 do -- quick handlers, so that the next events are taken together
+        assert.equal(200, (own:handle { method = "POST", headers = {}, body = message("49160" .. number) }))
+      end
+      local status = ('{"id":"s","status":"sent","timestamp":"%d","recipient_id":"%s","recipient_user_id":"%s"}'):format(
+        os.time(), PHONE, USER)
+      assert.equal(200, (own:handle { method = "POST", headers = {}, body = webhooks.cloud { statuses = status } }))
+      for _, body in ipairs { message(PHONE), message(PHONE), message(nil, USER) } do post(own, body) end
+      assert.same({ 1, 2, 3 }, counts)
+    end)
+
     it("has one key while the number is hidden and shown again", function()
       assert.same({ "DE.1 4915111 DE.1", "DE.1 4915111 DE.1", "DE.1 4915111 DE.1", "DE.1 4915111 DE.1" },
         see(message(PHONE, USER), message(nil, USER), message(PHONE), message(PHONE, USER)))

@@ -79,7 +79,8 @@
 ---@field value? string     nil removes the record
 ---@field seconds? number   the number of seconds for which the record is kept; nil: without limit
 ---@field of_key? boolean   true: `name` is the key of an entry
----@field rises? boolean    true: writes the record only if `value` is greater, byte by byte, than the present value
+---@field rises? boolean    true: writes the record only if it does not exist, or if `value` is greater, byte by byte,
+---       than the present value
 ---@field add? integer      a number to add to the record; a change with `done` adds the number only if the entry exists
 
 ---@class waba.StoreRow

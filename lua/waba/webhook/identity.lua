@@ -46,8 +46,8 @@ Lookup.__index = Lookup
 
 function Lookup:get(id) return self.get_value(self.scope .. id .. ":id") end
 
-function Lookup:set(id, value)
-  self.records[#self.records + 1] = { name = self.scope .. id .. ":id", value = value }
+function Lookup:set(id, value, rises)
+  self.records[#self.records + 1] = { name = self.scope .. id .. ":id", value = value, rises = rises }
 end
 
 -- Returns the user id in the record of a phone number.
@@ -62,7 +62,8 @@ function Lookup:by_phone(phone)
   local known = self:get(phone)
   local user_id = user_id_in(known)
   if not self.is_in_order then return user_id, false end
-  if known == nil then self:set(phone, "") end
+  -- does not replace the user id of a status that was handled after the record was read
+  if known == nil then self:set(phone, "", true) end
   if not user_id or known == user_id then return user_id, false end
   self:set(phone, user_id)
   return user_id, true

@@ -79,7 +79,7 @@ function records.write(self, list, is_made)
       if is_made ~= false then place:set(record.name, ("%d"):format(sum), record.seconds or math.huge) end
     elseif record.value == nil then
       remove(place, record.name)
-    elseif not record.rises or record.value > (place:get(record.name) or "") then
+    elseif not record.rises or not place:get(record.name) or record.value > place:get(record.name) then
       place:set(record.name, record.value, record.seconds or math.huge)
     end
   end

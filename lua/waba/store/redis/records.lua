@@ -19,7 +19,8 @@ local function write_records(from, made)
     local is_due = change == "" or made[tonumber(change)] == 1
     if is_due and string.sub(milliseconds, 1, 1) == "+" then
       milliseconds = string.sub(milliseconds, 2)
-      is_due = value > (call("GET", name) or "")
+      local present = call("GET", name)
+      is_due = not present or value > present
     end
     if not is_due then
       name = nil
