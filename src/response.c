@@ -102,7 +102,8 @@ void response_take(struct response *response, struct transfer *transfer) {
   response->succeeded = transfer_succeeded(transfer);
   response->status = transfer->sink.status;
   response->sent = transfer_sent(transfer);
-  response->is_brief = response->is_brief && response->succeeded && response->status / 100 == 2;
+  /* an error can have the status 2xx; the caller then needs the header Retry-After */
+  if (!response->succeeded || response->status / 100 != 2 || transfer->sink.has_pause) response->is_brief = false;
   response->has_connection = !response->is_brief && read_facts(&response->facts, transfer);
   if (response->succeeded) {
     buffer_swap(&response->lines, &transfer->sink.lines);

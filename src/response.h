@@ -19,7 +19,7 @@ struct facts {
 /* The struct has no pointer into the engine, because finalizers of the program can free the engine while Lua values are
  * created. A struct of zeros is empty. The struct owns its buffers. */
 struct response {
-  bool is_brief; /* true: a 2xx response gets no record; set before `response_take` */
+  bool is_brief; /* true: a 2xx response without Retry-After gets no record; set before `response_take` */
   bool succeeded;
   int status;          /* 0: no response was received */
   struct buffer lines; /* the header lines, each consisting of "name: value" and CR LF */

@@ -73,6 +73,7 @@ static void read_status_line(struct sink *sink, const char *line, size_t length)
   sink->lines.length = 0;
   sink->head_complete = false;
   sink->is_framed = false;
+  sink->has_pause = false;
   while (space != NULL && space < end && *space == ' ') space++;
   while (space != NULL && space < end && *space >= '0' && *space <= '9' && status < 1000) {
     status = status * 10 + (*space++ - '0');
@@ -97,6 +98,7 @@ size_t sink_head(char *bytes, size_t size, size_t count, void *argument) {
     const bool has_end = size * count == length + 2;
     if (text_is(bytes, name_length, "content-length")) sink->is_framed = true;
     if (text_is(bytes, name_length, "transfer-encoding")) sink->is_framed = true;
+    if (text_is(bytes, name_length, "retry-after")) sink->has_pause = true;
     if (sink->lines.length + length > LINES_MAX) return fail(sink, SINK_TOO_LARGE);
     if (!buffer_append(&sink->lines, bytes, has_end ? length + 2 : length) ||
         (!has_end && !buffer_append(&sink->lines, "\r\n", 2))) {

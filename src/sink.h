@@ -20,6 +20,7 @@ struct sink {
   bool is_http1;       /* true: the status line has an HTTP/1 version */
   struct buffer lines; /* the header lines, each consisting of "name: value" and CR LF */
   bool head_complete;  /* true: the blank line was received */
+  bool has_pause;      /* true: the response has the header Retry-After */
   bool is_framed;      /* true: the headers define the end of the body; false: the body ends with the connection */
   struct buffer body;  /* the body in memory, or the bytes of a stream that were not drained yet */
   curl_off_t received;

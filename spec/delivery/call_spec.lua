@@ -2,6 +2,7 @@
 -- `maybe_sent`, and the pause before a retry.
 
 local scripted = require "spec.support.scripted_transport"
+local server = require "spec.support.server"
 local waba = require "waba"
 
 local NUMBER, OTHER = "4915112345678", "4915112345679"
@@ -107,6 +108,16 @@ describe("a call", function()
         assert.equal(row[2] and changes, err.maybe_sent, index .. method)
       end
     end
+  end)
+
+  it("has the seconds of the header Retry-After also if the error has the status 200", function()
+    local gateway = server.start {}
+    gateway:respond("/v1/messages", { headers = { { "Retry-After", "7" } }, body = '{"errors":[{"code":1015}]}' })
+    client = waba.client { api_key = "key", base_url = gateway.url, ca_file = gateway.ca_file, pace = false, retry = false }
+    local _, err = send()
+    gateway:stop()
+    assert.equal("rate_limited", err.kind)
+    assert.equal(7, err.retry_after)
   end)
 
   it("has the seconds of the header Retry-After, of the error, or two seconds", function()

@@ -62,8 +62,8 @@ local transport = {}
 --- `send` cancels the request and raises the error. A reader, a sink or a progress function may wait in the event loop,
 --- except under PUC Lua 5.1, in which no coroutine can yield through `pcall`.
 ---@param request waba.Request
----@param is_brief? boolean  true: the caller reads only the status and the body of a 2xx response, so the transport may
----        leave out the other fields
+---@param is_brief? boolean  true: of a 2xx response without the header Retry-After the caller reads only the status and
+---        the body, so the transport may leave out the other fields
 ---@return waba.Response|nil response  the response, for every HTTP status
 ---@return waba.TransferFailure? failure
 function transport:send(request, is_brief) end
