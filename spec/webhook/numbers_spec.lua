@@ -341,6 +341,17 @@ describe("the number of an address", function()
     assert.equal(404, (receiver:handle(request)))
   end)
 
+  it("needs the credentials of each request if a table is used for several requests", function()
+    local receiver = waba.receiver { user = "shop", password = "s1" }
+    local request = { method = "POST", path = "/", headers = basic("shop", "s1"), body = TEXT }
+    assert.is_nil((receiver:refuse("POST", 1, request.headers, request)))
+    request.headers = basic("shop", "wrong") -- the body of the first request never arrived
+    assert.equal(401, (receiver:handle(request)))
+    request.headers = basic("shop", "s1")
+    assert.is_nil((receiver:refuse("POST", 1, request.headers, request)))
+    assert.equal(200, (receiver:handle(request)))
+  end)
+
   it("can't be determined if the function raises an error or returns an invalid value, so the gateway tries again", function()
     for words, fn in pairs {
       ["the table is locked"] = function() error "the table is locked" end,

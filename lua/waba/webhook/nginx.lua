@@ -93,7 +93,7 @@ function nginx.serve(receiver, options)
   -- `ngx.var.uri` can't be used, because it is decoded and may contain "?" and "#" that belong to the path
   local path, query = ngx.var.request_uri:match "^([^?#]*)%??([^#]*)"
   local request = {
-    method = method, path = path, query = query, headers = headers, body = nil, place = nil, is_authentic = nil,
+    method = method, path = path, query = query, headers = headers, body = nil, place = nil, authentic = nil,
   }
   local status, response_headers, body, reason = receiver:refuse(method, tonumber(headers["content-length"]), headers,
     request)

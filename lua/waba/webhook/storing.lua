@@ -15,7 +15,7 @@ local RETRY_AFTER = "10"
 ---@field headers? table<string, string>
 ---@field body? string  may be nil when the function of the option `number` is called
 ---@field place? table  set by `receiver:refuse`
----@field is_authentic? boolean  set by `receiver:refuse`: true if the headers have valid credentials
+---@field authentic? table  set by `receiver:refuse`: the table of the headers, if they have valid credentials
 
 local function response(status, headers, reason)
   return status, headers or {}, "", reason
@@ -72,12 +72,14 @@ end
 function Receiver:refuse(method, length, headers, request)
   request = request or { method = method, headers = headers }
   local place, status, reason = self.find_place(request)
-  request.place, request.is_authentic = place, nil
+  request.place, request.authentic = place, nil
   if not place then return no_place(status, reason) end
   local refused, more, body, why = refuse_head(self, method, length)
   if refused or not headers then return refused, more, body, why end
-  request.is_authentic, reason = place.is_authentic(headers)
-  if request.is_authentic == false then return unauthorized(reason) end
+  local is_authentic
+  is_authentic, reason = place.is_authentic(headers)
+  if is_authentic == false then return unauthorized(reason) end
+  request.authentic = is_authentic and headers or nil
 end
 
 --- Returns whether the headers have valid credentials. Returns false if no credentials are required, or if the
@@ -107,12 +109,13 @@ function Receiver:handle(request, put)
   if type(request) ~= "table" then error("receiver:handle: the request must be a table, not a " .. type(request), 2) end
   local body = request.body or ""
   if type(body) ~= "string" then error("receiver:handle: the body must be a string, not a " .. type(body), 2) end
-  local place, is_authentic, status, why = request.place, request.is_authentic, nil, nil
-  request.place, request.is_authentic = nil, nil -- the adapter may pass the table `request` again for another request
+  local place, status, why = request.place, nil, nil
+  local is_authentic, reason = request.authentic ~= nil and request.authentic == request.headers, nil
+  request.place, request.authentic = nil, nil -- the adapter may pass the table `request` again for another request
   if not place then place, status, why = self.find_place(request) end
   if not place then return no_place(status, why) end
-  local refused, headers, _, reason = refuse_head(self, request.method, #body)
-  if refused then return response(refused, headers, reason) end
+  local refused, headers, _, cause = refuse_head(self, request.method, #body)
+  if refused then return response(refused, headers, cause) end
   if not is_authentic then is_authentic, reason = place.is_authentic(request.headers or {}, body) end
   if not is_authentic then return unauthorized(reason) end
   local sources = self.inbox.durable and {} or nil -- only durable inboxes store the JSON text of an event
