@@ -189,13 +189,14 @@ demo:
 	@$(RUN) $(INTERPRETER) examples/demo.lua
 
 bench:
-	@scripts/install-packages $(TEST_PACKAGES) strace
+	@scripts/install-packages $(TEST_PACKAGES) strace lua-redis
 	@$(MAKE) --no-print-directory bench-programs
 	@$(RUN) $(INTERPRETER) $(BENCH)
 
-# Clients of other languages, for bench/send.lua --peers.
+# Clients of other languages, for bench/send.lua --peers. lua-redis is for bench/redis.lua.
 bench-packages:
-	@scripts/install-packages nodejs node-undici python3-requests python3-httpx python3-h2 python3-aiohttp
+	@scripts/install-packages nodejs node-undici python3-requests python3-httpx python3-h2 python3-aiohttp \
+	  lua-redis
 
 bench-programs: $(BENCHES) $(BENCH_BUILD)/$(LUA)/floor.so
 
