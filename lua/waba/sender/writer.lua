@@ -36,7 +36,7 @@ local function flush(self)
     changes[index] = item.change
     to_disk = to_disk or item.to_disk
   end
-  local ok, held, err = pcall(self.store.settle, self.store, changes, nil, to_disk or nil)
+  local ok, held, err = coroutines.pcall(self.store.settle, self.store, changes, nil, to_disk or nil)
   if not ok then held, err = nil, errors.new { kind = "unavailable", message = tostring(held), retryable = true } end
   for _, item in ipairs(items) do
     item.is_done, item.ok, item.err = true, held ~= nil, err

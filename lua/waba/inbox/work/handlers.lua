@@ -60,7 +60,7 @@ local function handle(self, entry)
   if receiver.gather and not gather(self, entry, receiver.gather) then return end
   local event = entry.event
   local ok, raised = true, nil
-  if receiver.watchers then ok, raised = pcall(notify_watchers, receiver, event) end
+  if receiver.watchers then ok, raised = coroutines.pcall(notify_watchers, receiver, event) end
   if ok then ok, raised = receiver.dispatch(event, self.inbox:attempts(event), receiver.prepare, entry) end
   results.finish(self, entry, ok, raised)
 end

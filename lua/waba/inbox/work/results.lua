@@ -123,7 +123,7 @@ function results.acknowledge_with(self, call, ...)
 end
 
 local function finish_event(self, event, group)
-  pcall(event.after)
+  coroutines.pcall(event.after)
   if not group then return end
   self.active, self.groups[group] = self.active - 1, self.groups[group] - 1
   self:notify()
