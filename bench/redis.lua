@@ -146,7 +146,7 @@ local function compare_puts(size, puts)
       flush()
     end
   end
-  local line = "  %2d per put: put %.1f us; commands in one request %.1f us: %.2f times; in two requests %.1f us: %.2f times"
+  local line = "  %2d per put: put %.1f us; commands in one request %.1f us: %.2f times; in two %.1f us: %.2f times"
   print(line:format(size, median(times[1]), median(times[2]), median(ratios[2]), median(times[3]), median(ratios[3])))
 end
 
