@@ -24,6 +24,7 @@ files["lua/waba/**/ngx_connection.lua"] = { std = "min+ngx_lua" }
 files["lua/waba/**/ngx_timer.lua"] = { std = "min+ngx_lua" }
 files["lua/waba/**/nginx.lua"] = { std = "min+ngx_lua" }
 files["emulator/waba/emulator/remote.lua"] = { std = "min+ngx_lua" }
+files["bench/support/location.lua"] = { std = "min+ngx_lua" }
 files["examples/nginx"] = { std = "min+ngx_lua" }
 
 -- Specs quote payloads, have long names of tests, and replace functions such as os.time.

@@ -2,14 +2,17 @@
 --
 --   make bench BENCH=bench/webhook.lua  (LUA=luajit …)
 --   lua5.4 bench/webhook.lua --quick    fewer and shorter rounds (after: make bench-programs; eval "$(make -s env)")
---   lua5.4 bench/webhook.lua --latency  measurement 4 only
+--   lua5.4 bench/webhook.lua --stored   measurement 3 only
+--   lua5.4 bench/webhook.lua --latency  measurement 5 only
 --   lua5.4 bench/webhook.lua --storm    ten thousand messages and thirty thousand statuses, into each inbox
 --
 -- 1. Reading bodies: waba.events compared with bare cjson, Node's JSON.parse and Python's json.loads.
 -- 2. The whole receiver in nginx (one worker; parsing, storing, responding, and a handler for each
 --    event) compared with a location of the same nginx that only returns 200.
--- 3. How long `put` blocks an nginx worker.
--- 4. Response times at 200 webhooks per second: the webhooks of 50 sent and 50 received messages per second. The
+-- 3. The receiver in nginx with an inbox in Redis, while the handlers run elsewhere (concurrency = 0), compared with a
+--    location of the same nginx that stores the events in the same Redis without the library (support/location.lua).
+-- 4. How long `put` blocks an nginx worker.
+-- 5. Response times at 200 webhooks per second: the webhooks of 50 sent and 50 received messages per second. The
 --    platform recommends a median of at most 250 ms, and more than 1 s for less than 1 % of the responses. For
 --    comparison: the time of the disk alone.
 --
@@ -29,8 +32,8 @@ local webhook_server = require "webhook_server"
 local INTERPRETER = arg[-1]
 local SIZES = { 1, 64, 1000 }
 local CONNECTIONS = webhook_server.CONNECTIONS
-local RATE = 200 -- webhooks per second in measurement 4
-local WARM_UP = 300 -- webhooks before measurement 4
+local RATE = 200 -- webhooks per second in measurement 5
+local WARM_UP = 300 -- webhooks before measurement 5
 local MODES = {
   full = { rounds = 5, events = 200000, posted = 8000, paced = 2000 },
   quick = { rounds = 3, events = 30000, posted = 4000, paced = 400 },
@@ -83,10 +86,9 @@ end
 
 -- 2. In nginx -------------------------------------------------------------------------------------
 
--- Posts webhooks over as many connections as the gateway has, and waits until all events are handled. Returns the
--- seconds until the last response, and the CPU seconds.
-local function post_and_handle(server, path, events, count)
-  local before, pipes, seconds = webhook_server.cpu_of(server.pid), {}, 0
+-- Posts webhooks over as many connections as the gateway has. Returns the seconds until the last response.
+local function post(server, path, events, count)
+  local pipes, seconds = {}, 0
   for number = 1, CONNECTIONS do
     pipes[number] = io.popen(webhook_server.poster(server.port, path, events, math.ceil(count / CONNECTIONS),
       events > 100 and 1 or 4, 0))
@@ -96,6 +98,14 @@ local function post_and_handle(server, path, events, count)
     seconds = math.max(seconds, (assert(tonumber(output), output)))
     pipe:close()
   end
+  return seconds
+end
+
+-- Posts webhooks, and waits until all events are handled. Returns the seconds until the last response, and the CPU
+-- seconds.
+local function post_and_handle(server, path, events, count)
+  local before = webhook_server.cpu_of(server.pid)
+  local seconds = post(server, path, events, count)
   process.wait_for(function()
     if path == "/ok" or server.depth() == 0 then return true end
     process.sleep(0.1)
@@ -128,10 +138,38 @@ local function measure_nginx(mode)
   end
 end
 
--- 3. The duration of a put ------------------------------------------------------------------------
+-- 3. Storing, compared with a location without the library ----------------------------------------
+
+local function measure_storing(mode)
+  print "3. In nginx, one worker, Redis, handlers elsewhere: webhooks per second, microseconds of CPU per event"
+  local server
+  for _, inbox in ipairs(webhook_server.INBOXES) do
+    if inbox.name == "redis" then server = webhook_server.start(inbox) end
+  end
+  for _, events in ipairs { 1, 64 } do
+    local count = CONNECTIONS * math.max(80, math.ceil(mode.posted / CONNECTIONS / events))
+    local stored, plain, speeds, costs = { speed = {}, cpu = {} }, { speed = {}, cpu = {} }, {}, {}
+    for round = 0, mode.rounds do -- round 0 is the warm-up
+      for path, figures in pairs { ["/stored"] = stored, ["/plain"] = plain } do
+        local before = webhook_server.cpu_of(server.pid)
+        local seconds = post(server, path, events, count)
+        figures.speed[round] = count / seconds
+        figures.cpu[round] = (webhook_server.cpu_of(server.pid) - before) / count / events * 1e6
+        assert(server.remove(path) == count * events, "not all events were stored")
+      end
+      speeds[round], costs[round] = stored.speed[round] / plain.speed[round], stored.cpu[round] / plain.cpu[round]
+    end
+    local line = "   %4d events: %6.0f/s, without the library %6.0f/s: %.2f times; %6.2f us, without %6.2f: %.2f times"
+    print(line:format(events, median(stored.speed), median(plain.speed), median(speeds), median(stored.cpu),
+      median(plain.cpu), median(costs)))
+  end
+  server.stop()
+end
+
+-- 4. The duration of a put ------------------------------------------------------------------------
 
 local function measure_puts(mode)
-  print "3. A put: milliseconds, median / 99 % / longest"
+  print "4. A put: milliseconds, median / 99 % / longest"
   local server, place = redis.start(), process.folder()
   local backends = {
     { "memory", waba.inbox.memory() },
@@ -158,7 +196,7 @@ local function measure_puts(mode)
   place:remove()
 end
 
--- 4. The gateway's targets ------------------------------------------------------------------------
+-- 5. The gateway's targets ------------------------------------------------------------------------
 
 local function print_latency(name, took)
   print(("   %-20s %8.2f / %8.2f / %8.2f"):format(name, took[math.ceil(#took / 2)], took[math.ceil(#took * 0.99)],
@@ -174,7 +212,7 @@ local function measure_disk(mode)
 end
 
 local function measure_latency(mode)
-  print "4. At 200 webhooks per second over 6 connections: milliseconds until the response, median / 99 % / longest"
+  print "5. At 200 webhooks per second over 6 connections: milliseconds until the response, median / 99 % / longest"
   print "   (the gateway wants: 250 / 1000)"
   measure_disk(mode)
   for _, inbox in ipairs(webhook_server.INBOXES) do
@@ -205,19 +243,22 @@ local function let_loose()
   end
 end
 
-local modes = { ["--quick"] = "quick", ["--latency"] = "latency", ["--storm"] = "storm" }
+local modes = { ["--quick"] = "quick", ["--stored"] = "stored", ["--latency"] = "latency", ["--storm"] = "storm" }
 local chosen = arg[1] and modes[arg[1]] or "full"
 if arg[1] and not modes[arg[1]] then
-  io.stderr:write("usage: bench/webhook.lua [--quick|--latency|--storm]\n")
+  io.stderr:write("usage: bench/webhook.lua [--quick|--stored|--latency|--storm]\n")
   os.exit(2)
 end
 if chosen == "storm" then
   let_loose()
+elseif chosen == "stored" then
+  measure_storing(MODES.full)
 elseif chosen == "latency" then
   measure_latency(MODES.full)
 else
   measure_reading(MODES[chosen])
   measure_nginx(MODES[chosen])
+  measure_storing(MODES[chosen])
   measure_puts(MODES[chosen])
   measure_latency(MODES[chosen])
 end

@@ -4,6 +4,7 @@
 local nginx = require "spec.support.nginx"
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"
+local waba = require "waba"
 
 local webhook_server = {}
 
@@ -41,7 +42,26 @@ function webhook_server.cpu_of(pid)
   return tonumber(nanoseconds) / 1e9
 end
 
---- Starts an nginx with a receiver at / and a fixed response at /ok.
+-- The locations for an inbox in Redis: /stored stores the events with another receiver whose handlers run in other
+-- programs, and /plain stores the events without the library (bench/support/location.lua).
+local REDIS_LOCATIONS = [[
+location = /stored {
+  content_by_lua_block { require("waba.webhook.nginx").serve(require "stored", { concurrency = 0 }) }
+}
+location = /plain { content_by_lua_block { require("location").serve(%d) } }
+]]
+
+local function redis_locations(place, port)
+  place:file("stored.lua", BOT:format(('waba.inbox.redis { port = %d, prefix = "{stored}" }'):format(port)))
+  local file = assert(io.open(FOLDER .. "/location.lua"))
+  place:file("location.lua", file:read "*a")
+  file:close()
+  return REDIS_LOCATIONS:format(port)
+end
+
+--- Starts an nginx with a receiver at / and a fixed response at /ok; with an inbox in Redis also with the locations
+--- /stored and /plain, whose events are never handled. The function `remove` then removes the events of one of these
+--- two locations, and returns their number.
 function webhook_server.start(inbox)
   local place = process.folder()
   local server = inbox.name == "redis" and redis.start() or nil
@@ -52,12 +72,22 @@ function webhook_server.start(inbox)
   place:file("bot.lua", BOT:format(server and inbox.lua:format(server.port) or inbox.lua))
   local program = nginx.start(place, nginx.configuration {
     port = port, plain = plain, workers = 1, http = "keepalive_requests 100000000; client_body_buffer_size 1m;",
-    server = "location = /ok { return 200; } "
+    server = (server and redis_locations(place, server.port) or "") .. "location = /ok { return 200; } "
       .. "location = /depth { content_by_lua_block { ngx.say((require(\"bot\").inbox:depth())) } }",
     content = 'require("waba.webhook.nginx").serve(require "bot", { interval = 0.02 })',
   }, port)
   return {
     port = plain, pid = worker_pid(program),
+    remove = function(path)
+      local depth = tonumber(process.run(("redis-cli -p %d llen events"):format(server.port)))
+      if path == "/stored" then
+        local stored = waba.inbox.redis { port = server.port, prefix = "{stored}" }
+        depth = stored:depth()
+        stored:close()
+      end
+      process.run(("redis-cli -p %d flushall"):format(server.port))
+      return depth
+    end,
     depth = function()
       return tonumber((select(3, nginx.request("http://127.0.0.1:" .. plain .. "/depth", { method = "GET" }))))
     end,
