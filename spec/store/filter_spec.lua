@@ -6,7 +6,7 @@ local filters = require "waba.store.filter"
 
 -- Returns a store with `count` rows, numbered from 1. `store.calls` lists the calls of the store.
 local function new(count)
-  local store = { rows = {}, calls = {} }
+  local store = { rows = {}, calls = {}, durable = true }
   for number = 1, count do
     store.rows[number] = { id = tostring(number), at = number, reason = number % 2 == 0 and "even (" .. number .. ")" or nil }
   end
@@ -62,7 +62,7 @@ describe("a filter", function()
 
   it("lists at most as many rows as wanted, and reads no further page", function()
     local store = new(450)
-    for n, pages in pairs { [1] = 1, [199] = 1, [201] = 2, [400] = 3, [450] = 3, [900] = 3 } do
+    for n, pages in pairs { [1] = 1, [199] = 1, [201] = 2, [400] = 2, [450] = 3, [900] = 3 } do
       store.calls = {}
       local list = filters.list(store, nil, n)
       assert.equal(math.min(n, 450), #list)
@@ -82,6 +82,35 @@ describe("a filter", function()
     assert.equal(225, filters.apply(store, "drop", false))
     assert.equal(0, #store.rows)
     assert.equal(0, filters.apply(store, "drop", false))
+  end)
+
+  it("reads a long list few times to change some of its rows", function()
+    local store = new(20000)
+    for _, row in ipairs(store.rows) do row.reason = row.at % 200 == 0 and "timeout" or nil end
+    assert.equal(100, filters.apply(store, "drop", true, { reason = "timeout" }))
+    local pages = 0
+    for _, call in ipairs(store.calls) do pages = pages + (call[1] == "list" and 1 or 0) end
+    assert.equal(100, pages)
+    store.calls = {}
+    assert.equal(1, filters.apply(store, "drop", true, { id = "1" }))
+    assert.same({ { "list", true, 200 }, { "drop", 1 } }, store.calls)
+  end)
+
+  it("lists a store in memory in one page, which sorts all its entries for each page", function()
+    local store = new(450)
+    store.durable = false
+    assert.equal(450, filters.apply(store, "drop", false))
+    assert.same({ "list", false, math.huge }, store.calls[1])
+    assert.same({ "drop", 200 }, store.calls[2])
+  end)
+
+  it("does not return dead letters again that were returned and have failed again", function()
+    local store = new(3)
+    function store:revive(page)
+      for position, row in ipairs(page) do self.rows[position] = { id = row.id .. "'", at = row.at } end
+      return #page
+    end
+    assert.equal(3, filters.apply(store, "revive", true))
   end)
 
   it("ends although a row can't be changed", function()

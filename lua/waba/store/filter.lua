@@ -4,7 +4,13 @@ local option = require "waba.option"
 
 local filters = {}
 
-local PAGE = 200 -- the number of rows of one page
+local unpack = table.unpack or unpack
+
+-- The number of rows of one page. A store in memory lists all rows in one page, because it sorts them for each page.
+local PAGE = 200
+-- The number of rows that are selected before they are changed. A change removes rows from the list, so the next page
+-- is the first one again. With a smaller number, a change of some rows of a long list would read its start often.
+local MOST = 10000
 
 --- Raises an error if a filter of the caller has an unknown field, or an empty reason. An empty reason
 --- would select all rows, which the caller probably does not intend.
@@ -18,53 +24,59 @@ local function matches(row, filter)
     and (not filter.reason or (row.reason or ""):find(filter.reason, 1, true) ~= nil)
 end
 
--- Calls `visit` with the matching rows of each page, until `visit` returns nil. `visit` returns true if it has removed
--- the rows; the next page then begins with the first row of the store.
-local function each_page(store, dead, filter, visit)
-  local after
+-- Returns the matching rows of a store, in their order, and whether the store may have others. After `most` matching
+-- rows, reads no further page. If `without_bodies` is true, the rows have no field `body`.
+local function matching_rows(store, dead, filter, most, without_bodies)
+  local found, after = {}, nil
   repeat
-    local page, next_page = store:list(dead, PAGE, after)
+    local page, next_page = store:list(dead, store.durable and PAGE or math.huge, after)
     if not page then return nil, next_page end
-    local found = {}
     for _, row in ipairs(page) do
+      if without_bodies then row.body = nil end
       if matches(row, filter) then found[#found + 1] = row end
     end
-    local are_gone, err = visit(found)
-    if are_gone == nil then return nil, err end
-    after = not are_gone and next_page or nil
-  until not after and not are_gone
-  return true
+    after = next_page
+  until not after or #found >= most
+  return found, after ~= nil
 end
 
 --- Returns at most n rows that match a filter; or nil and an error. The default of n is 100. A filter is a
 --- `waba.InboxFilter`. If `dead` or `filter.dead` is true, returns dead letters, otherwise entries.
 function filters.list(store, filter, n, dead)
-  local list = {}
   filter, n = filter or {}, n or 100
-  local _, err = each_page(store, dead or filter.dead or false, filter, function(page)
-    for _, row in ipairs(page) do
-      if #list >= n then return nil end
-      list[#list + 1] = row
-    end
-    return false
-  end)
-  return not err and list or nil, err
+  if n < 1 then return {} end
+  local list, err = matching_rows(store, dead or filter.dead or false, filter, n)
+  for position = #(list or {}), n + 1, -1 do list[position] = nil end
+  return list, not list and err or nil
+end
+
+-- Calls the method `method` of a store with pages of a list of rows. Returns the number of changed rows.
+local function change_all(store, method, list, prepare)
+  local total = 0
+  for first = 1, #list, PAGE do
+    local page, changed, failure = { unpack(list, first, math.min(first + PAGE - 1, #list)) }, true, nil
+    if prepare then changed, failure = prepare(page) end
+    if changed then changed, failure = store[method](store, page) end
+    if not changed then return nil, failure end
+    total = total + changed
+  end
+  return total
 end
 
 --- Calls the method `revive` or `drop` of a store with all rows that match a filter. Before each call of the method,
 --- calls `prepare` with the rows of this call. Returns the number of changed rows; or nil and an error.
 function filters.apply(store, method, dead, filter, prepare)
   local total = 0
-  local ok, err = each_page(store, dead, filter or {}, function(page)
-    if #page == 0 then return false end
-    local changed, failure = true, nil
-    if prepare then changed, failure = prepare(page) end
-    if changed then changed, failure = store[method](store, page) end
-    if not changed then return nil, failure end
+  filter = filter or {}
+  repeat
+    local list, has_more = matching_rows(store, dead, filter, filter.id and 1 or MOST, not prepare)
+    if not list then return nil, has_more end
+    local changed, err = change_all(store, method, list, prepare)
+    if not changed then return nil, err end
     total = total + changed
-    return changed > 0
-  end)
-  return ok and total, err
+    -- fewer rows are changed than listed if another process has moved or taken some of them
+  until changed == 0 or filter.id or changed == #list and not has_more
+  return total
 end
 
 return filters

@@ -183,19 +183,20 @@ function conversations.make_dead(self, conversation, reason)
   local entry = conversations.remove_first(self, conversation)
   entry.lease, entry.is_marked, entry.died = nil, nil, os.time()
   entry.reason = reason or entry.reason or "its lease was over before it was handled"
-  self.dead[#self.dead + 1] = entry
+  local dead = self.dead
+  dead.last, entry.position = dead.last + 1, dead.last + 1
+  dead[dead.last] = entry
   if entry.id then self.ids[entry.id] = entry end
 end
 
 --- Removes a dead letter. Returns whether the entry was a dead letter.
 function conversations.remove_dead(self, entry)
-  for position, other in ipairs(self.dead) do
-    if other == entry then
-      if entry.id then self.ids[entry.id] = nil end
-      return table.remove(self.dead, position) ~= nil
-    end
-  end
-  return false
+  local dead, position = self.dead, entry.position
+  if not position or dead[position] ~= entry then return false end
+  dead[position] = nil
+  while dead.first <= dead.last and not dead[dead.first] do dead.first = dead.first + 1 end
+  if entry.id then self.ids[entry.id] = nil end
+  return true
 end
 
 --- Moves the conversations that are due from the heap to the lists.

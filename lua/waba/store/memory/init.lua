@@ -28,7 +28,7 @@ function memory.new(settings)
     attempts = settings.attempts, remember = settings.remember, lanes = settings.lanes, max = settings.max,
     title = settings.title, seen = settings.seen or records.new(), records = records.new(),
     conversations = {}, ready = { first = 1, last = 0 }, ready_bulk = { first = 1, last = 0 }, resting = {},
-    dead = {}, ids = {}, count = 0, numbers = 0,
+    dead = { first = 1, last = 0 }, ids = {}, count = 0, numbers = 0,
   }, Memory)
   store.names = conversations.name_store(store)
   return store

@@ -38,6 +38,12 @@ local function waiting(self)
   return list
 end
 
+local function dead_letters(self)
+  local list = {}
+  for position = self.dead.first, self.dead.last do list[#list + 1] = self.dead[position] end
+  return list
+end
+
 function rows:oldest()
   local oldest
   for _, conversation in ipairs(all_conversations(self)) do
@@ -48,7 +54,7 @@ function rows:oldest()
 end
 
 function rows:list(dead, n, after)
-  local list, page, position = dead and self.dead or waiting(self), {}, tonumber(after) or 0
+  local list, page, position = dead and dead_letters(self) or waiting(self), {}, tonumber(after) or 0
   while #page < n and list[position + 1] do
     position = position + 1
     page[#page + 1] = row_of(list[position])
