@@ -148,6 +148,12 @@ function core.redact(text, credentials) end
 ---@return string bytes
 function core.redis_commands(commands) end
 
+--- Splits the reply of a script of the library. Each part of the text is the length of a string, a colon and the bytes of
+--- the string; or "-", for false.
+---@param text string
+---@return (string|false)[]|nil parts  nil: the text has another form
+function core.redis_parts(text) end
+
 --- Creates a secret header for `core.ready_head`, for a transport that writes requests to its own socket. Code that has
 --- the object can read the secret, so the transport must store the object where no other code can access it.
 ---@param options { header: string, value: string, origin: string }

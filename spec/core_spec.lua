@@ -228,6 +228,19 @@ describe("hmac_sha256", function()
   end)
 end)
 
+describe("redis_parts", function()
+  it("splits a text into strings of the given lengths", function()
+    assert.same({}, core.redis_parts "")
+    assert.same({ "", "5", "a:b\0\r\n", false, "-" }, core.redis_parts "0:1:56:a:b\0\r\n-1:-")
+  end)
+
+  it("returns nil for a text that is not complete", function()
+    for _, text in ipairs { "1", "1:", "2:a", "12", "a", ":", " 1:a", "1:ab", "-2:a", "99999999999999999999999:a", "+1:a" } do
+      assert.is_nil(core.redis_parts(text), text)
+    end
+  end)
+end)
+
 describe("redis_commands", function()
   it("writes each command with the lengths of its words", function()
     assert.equal("", core.redis_commands {})

@@ -3,6 +3,7 @@
 #include "core.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <time.h>
 
 #include "compat.h"
@@ -122,6 +123,46 @@ static int redis_commands(lua_State *L) {
   return 1;
 }
 
+/* Reads one part of a text: "-" or "<length>:<bytes>". Returns the position behind the part, or NULL if the text is
+ * not complete. `*part` is NULL for "-". */
+static const char *next_part(const char *at, const char *end, const char **part, size_t *length) {
+  size_t size = 0;
+  *part = NULL;
+  if (*at == '-') return at + 1;
+  if (*at < '0' || *at > '9') return NULL;
+  for (; at < end && *at >= '0' && *at <= '9'; at++) {
+    if (size > (size_t)(end - at)) return NULL;
+    size = size * 10 + (size_t)(*at - '0');
+  }
+  if (at == end || *at != ':' || size > (size_t)(end - at - 1)) return NULL;
+  *part = at + 1;
+  *length = size;
+  return at + 1 + size;
+}
+
+/* Splits the reply of a script (store/redis/exchange_code.lua) into a list of strings. The element of "-" is false.
+ * Returns nil for another text. */
+static int redis_parts(lua_State *L) {
+  size_t length;
+  const char *text = luaL_checklstring(L, 1, &length), *end = text + length, *part;
+  int count = 0;
+  for (const char *at = text; at < end; count++) {
+    at = next_part(at, end, &part, &length);
+    if (at == NULL || count == INT_MAX) {
+      lua_pushnil(L);
+      return 1;
+    }
+  }
+  lua_createtable(L, count, 1);
+  for (int index = 1; index <= count; index++) {
+    text = next_part(text, end, &part, &length);
+    if (part != NULL) lua_pushlstring(L, part, length);
+    else lua_pushboolean(L, 0);
+    lua_rawseti(L, 2, index);
+  }
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
     {"absolute_path", file_absolute_path},
     {"append", file_new},
@@ -146,6 +187,7 @@ static const luaL_Reg functions[] = {
     {"ready_head", ready_head_new},
     {"redact", credentials_redact},
     {"redis_commands", redis_commands},
+    {"redis_parts", redis_parts},
     {"remove_at_exit", remove_at_exit},
     {"response_head", response_head_function},
     {"sha256", sha256_new},

@@ -28,13 +28,13 @@ local time = redis.call("TIME")
 return rules(db, time[1] * 1000000 + time[2], ARGV)
 ]]):format(rules)
 
-local function is_unknown(message) return message ~= nil and message:find "NOSCRIPT" ~= nil end
+local function is_unknown(message) return message and message:find "NOSCRIPT" ~= nil end
 
 -- Sends one command. Returns the reply, or nil and an error text.
 local function call(connection, name, words)
   local replies, messages = connection.call({ words }, name)
   if not replies then return nil, messages end
-  return replies[1], messages[1]
+  return replies[1], messages and messages[1]
 end
 
 --- Makes a store of rate limits in Redis (6 or newer). All processes with the same API key share its rates.
@@ -54,7 +54,7 @@ function redis.new(options)
     -- are sent again.
     for _ = 1, is_unknown(message) and 2 or 0 do
       local loaded
-      loaded, message = call(connection, name, { "SCRIPT", "LOAD", SCRIPT })
+      loaded, message = connection.load(SCRIPT, name)
       if not loaded then return nil, message end
       digest, command[2] = loaded, loaded
       reply, message = call(connection, name, command)

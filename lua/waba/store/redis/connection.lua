@@ -18,37 +18,44 @@ redis_connection.OPTIONS = {
   timeout = { "number>0", 5 }, -- the longest time to connect, and for each call, in seconds
 }
 
-local Refusal = {} -- the metatable of replies that are errors
-
 -- Returns the result of a method of a socket. Raises the error message of the socket, without a position in this file.
 local function check(result, message)
   if not result then error(message, 0) end
   return result
 end
 
--- Reads one reply. The reply is false if Redis returns null. Raises an error if the connection fails.
+-- Reads one reply. The reply is false if Redis returns null. If Redis returns an error, the reply is nil, and the second
+-- result is the text of the error. Raises an error if the connection fails.
 local function read(socket)
   local line = check(socket:receive "*l")
   local kind, rest = line:sub(1, 1), line:sub(2)
-  if kind == ":" then return tonumber(rest) end
   if kind == "+" then return rest end
-  if kind == "-" then return setmetatable({ message = rest }, Refusal) end
-  local count = tonumber(rest)
-  if not count or kind ~= "$" and kind ~= "*" then
+  if kind == "-" then return nil, rest end
+  local number = tonumber(rest)
+  if not number or kind ~= "$" and kind ~= "*" and kind ~= ":" then
     error("the server's response is not of the Redis protocol: " .. line:sub(1, 100), 0)
   end
-  if count < 0 then return false end
-  if kind == "$" then return check(socket:receive(count + 2)):sub(1, count) end
+  if kind == ":" then return number end
+  if number < 0 then return false end
+  if kind == "$" then return check(socket:receive(number + 2)):sub(1, number) end
   local list = {}
-  for index = 1, count do list[index] = read(socket) end
+  for index = 1, number do list[index] = read(socket) end
   return list
 end
 
+-- Returns the replies, and the texts of errors at the same indices, or nil without errors.
 local function exchange(socket, commands)
   check(socket:send(core.redis_commands(commands)))
-  local replies = {}
-  for index = 1, #commands do replies[index] = read(socket) end
-  return replies
+  local replies, messages = {}, nil
+  for index = 1, #commands do
+    local reply, message = read(socket)
+    replies[index] = reply
+    if message then
+      messages = messages or {}
+      messages[index] = message
+    end
+  end
+  return replies, messages
 end
 
 -- Sends AUTH and SELECT on a new connection. Raises the error that Redis returns.
@@ -56,9 +63,9 @@ local function greet(socket, address)
   local commands, user, password = {}, address.user, address.password
   if password then commands[1] = user and { "AUTH", user, password } or { "AUTH", password } end
   if address.database then commands[#commands + 1] = { "SELECT", tostring(address.database) } end
-  for _, reply in ipairs(#commands > 0 and exchange(socket, commands) or {}) do
-    if getmetatable(reply) == Refusal then error(reply.message, 0) end
-  end
+  if #commands == 0 then return end
+  local _, messages = exchange(socket, commands)
+  if messages then error(messages[1] or messages[2], 0) end
 end
 
 -- Opens connections in nginx. Each call takes a connection from a pool of the worker, because only the request that
@@ -133,34 +140,38 @@ local function is_not_serving(message)
   return false
 end
 
-local function greet_and_exchange(socket, was_kept, address, commands)
-  if not was_kept then greet(socket, address) end
-  return exchange(socket, commands)
+-- Opens a connection and sends commands. Sets the fields `socket` and `was_kept` of `commands`.
+local function open_and_exchange(opener, commands)
+  commands.socket, commands.was_kept = nil, nil
+  commands.socket, commands.was_kept = opener.open()
+  if not commands.was_kept then greet(commands.socket, opener.address) end
+  return exchange(commands.socket, commands)
 end
 
--- Returns the replies; or nil, an error text, whether another attempt may succeed, and the address of the cluster node
--- to which the server refers.
-local function attempt(opener, commands)
-  local is_open, socket, was_kept = pcall(opener.open)
-  local ok, replies = false, socket -- if no socket was opened, `socket` is the error
-  if is_open then
-    ok, replies = pcall(greet_and_exchange, socket, was_kept, opener.address, commands)
-  else
-    socket = nil
+-- Returns the first error of a server that does not accept writes.
+local function refusal_in(messages, count)
+  for index = 1, count do
+    if messages[index] and is_not_serving(messages[index]) then return messages[index] end
   end
+end
+
+-- Returns the replies, and the texts of errors at the same indices or nil; or nil, an error text, whether another
+-- attempt may succeed, and the address of the cluster node to which the server refers.
+local function attempt(opener, commands)
+  local ok, replies, messages = pcall(open_and_exchange, opener, commands)
+  local socket = commands.socket
   if not ok then
     opener.leave(socket)
     if replies == "timeout" then replies = TIMEOUT:format(opener.address.timeout) end
-    return nil, tostring(replies), was_kept or not socket and opener.address.is_node
+    return nil, tostring(replies), commands.was_kept or not socket and opener.address.is_node
   end
-  for _, reply in ipairs(replies) do
-    if getmetatable(reply) == Refusal and is_not_serving(reply.message) then
-      opener.leave(socket)
-      return nil, reply.message, true, reply.message:match "^MOVED %d+ (%S*:%d+)$"
-    end
+  local message = messages and refusal_in(messages, #commands)
+  if message then
+    opener.leave(socket)
+    return nil, message, true, message:match "^MOVED %d+ (%S*:%d+)$"
   end
   opener.keep(socket)
-  return replies
+  return replies, messages
 end
 
 -- Returns the address of a cluster node such as "10.0.0.1:7000". The default host is that of `address`.
@@ -171,33 +182,20 @@ local function node_of(address, place)
   return node
 end
 
--- For some commands, a function that checks whether a reply has the form that Redis gives to this command.
-local IS_OF_REDIS = {
-  SCRIPT = function(reply) return type(reply) == "string" and reply:find("^" .. ("%x"):rep(40) .. "$") ~= nil end,
-  GET = function(reply) return reply == false or type(reply) == "string" end,
-}
+--- The error text for a reply that Redis never returns.
+redis_connection.NOT_REDIS = "the server does not respond as Redis does"
 
--- Removes errors from a list of replies, and returns their texts at the same indices.
-local function take_messages(commands, replies)
-  local messages = {}
-  for index = 1, #commands do
-    local reply, is_of_redis = replies[index], IS_OF_REDIS[commands[index][1]]
-    if getmetatable(reply) == Refusal then
-      messages[index], replies[index] = reply.message, nil
-    elseif is_of_redis and not is_of_redis(reply) then
-      messages[index], replies[index] = "the server does not respond as Redis does", nil
-    end
-  end
-  return messages
-end
+local DIGEST = "^" .. ("%x"):rep(40) .. "$"
 
 --- Makes a connection, which is opened at the first `call`. The function `call` sends several commands together and
 --- returns their replies. A null reply is false. If Redis refuses a command, its reply is nil, and the second result
---- has the error text at the same index. If the connection fails, `call` returns nil and an error text.
+--- is a table with the error text at the same index; otherwise the second result is nil. If the connection fails, `call`
+--- returns nil and an error text. `call` sets fields of `commands`. The function `load` loads a script, and returns its
+--- digest; or nil and an error text.
 ---@param settings waba.RedisAddress  other fields of the table are ignored
 ---@param name string    the public function that makes the store, for the error about a library that is not installed
 ---@param level integer  the level for the function `error`, if the library is not installed
----@return { call: (fun(commands: string[][], tag?: string): any[]|nil, table<integer, string>|string), close: fun() }
+---@return { call: function, load: function, close: function }
 function redis_connection.new(settings, name, level)
   local address = {}
   for option in pairs(redis_connection.OPTIONS) do address[option] = settings[option] end
@@ -216,15 +214,21 @@ function redis_connection.new(settings, name, level)
   -- the function `commands.repeated` is called with `commands`, and may change them.
   function connection.call(commands, tag)
     tag = tag or ""
-    local replies, message, is_worth_another, node
     for number = 1, ATTEMPTS do
       if number > 1 and commands.repeated then commands.repeated(commands) end
-      replies, message, is_worth_another, node = attempt(opener_of(places[tag] or ""), commands)
-      if not replies then places[tag] = node end
-      if replies or not is_worth_another then break end
+      local replies, message, is_worth_another, node = attempt(opener_of(places[tag] or ""), commands)
+      if replies then return replies, message end
+      places[tag] = node
+      if not is_worth_another or number == ATTEMPTS then return nil, message end
     end
-    if not replies then return nil, message end
-    return replies, take_messages(commands, replies)
+  end
+
+  function connection.load(text, tag)
+    local replies, messages = connection.call({ { "SCRIPT", "LOAD", text } }, tag)
+    if not replies then return nil, messages end
+    local digest = replies[1]
+    if type(digest) == "string" and digest:find(DIGEST) then return digest end
+    return nil, messages and messages[1] or redis_connection.NOT_REDIS
   end
 
   function connection.close()

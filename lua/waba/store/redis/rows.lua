@@ -1,14 +1,13 @@
 -- Counts, lists, changes and removes the entries and dead letters of a Redis store.
 
-local changes = require "waba.store.redis.changes"
-local conversations = require "waba.store.redis.conversations"
+local code = require "waba.store.redis.code"
 local records = require "waba.store.redis.records"
 local script = require "waba.store.redis.script"
 
 local rows = {}
 
 -- Returns the time in microseconds at which the oldest entry was stored, or "" without entries.
-local OLDEST = script.HEAD .. [[
+local OLDEST = code.HEAD .. [[
 local oldest
 for _, set in ipairs { "due", "due:bulk", "held" } do
   for _, member in ipairs(call("ZRANGE", key(set), 0, 9)) do
@@ -54,7 +53,7 @@ end
 -- Returns the offset and the position of the next page, and up to n rows. The offset is the number of queues before the
 -- page; after the last page it is -1. The position is the number of entries before the page in the first queue of the
 -- page. Arguments: n, the offset and the position of the page.
-local LIST = script.HEAD .. ROWS .. [[
+local LIST = code.HEAD .. ROWS .. [[
 local n, offset, position, skip = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[2])
 for _, set in ipairs { "held", "due", "due:bulk" } do
   local members = call("ZRANGE", key(set), skip, skip + n - 1)
@@ -76,7 +75,7 @@ return { -1, 0, unpack(list) }
 ]]
 
 -- Returns dead letters in the form in which LIST returns entries. Arguments: n, and the offset of the page.
-local LIST_DEAD = script.HEAD .. ROWS .. [[
+local LIST_DEAD = code.HEAD .. ROWS .. [[
 local n, offset = tonumber(ARGV[1]), tonumber(ARGV[2])
 local ids = call("ZRANGE", key "dead:at", offset, offset + n - 1)
 for _, id in ipairs(ids) do add_dead(id) end
@@ -84,7 +83,7 @@ return { #ids == n and offset + n or -1, 0, unpack(list) }
 ]]
 
 -- Returns the row of an entry, or an empty list. Argument: the `id` of the entry.
-local FIND = script.HEAD .. ROWS .. [[
+local FIND = code.HEAD .. ROWS .. [[
 local place = call("HGET", key "ids", ARGV[1])
 if not place then return list end
 if string.sub(place, 1, 5) == "dead " then
@@ -105,7 +104,7 @@ return list
 ]]
 
 -- Makes a deferred entry due. Argument: the `id` of the entry.
-local HASTEN = script.HEAD .. [[
+local HASTEN = code.HEAD .. [[
 local place = call("HGET", key "ids", ARGV[1])
 if place and string.sub(place, 1, 6) == "later:" then call("ZADD", due_of(place), "XX", whole(now), place) end
 return 1
@@ -113,10 +112,10 @@ return 1
 
 -- Removes entries that are not taken, and returns their number. Arguments: the number of entries, the queue and the id
 -- of each entry, and the records.
-local DROP = script.HEAD .. changes.ADVANCE .. records.WRITE .. [[
+local DROP = code.HEAD .. code.ADVANCE .. code.RECORDS .. [[
 local made, count = {}, tonumber(ARGV[1])
 for position = 2, 2 * count, 2 do
-  local before, queue, index, item = removed, ARGV[position]
+  local before, queue, index, item = growth, ARGV[position]
   for place, other in ipairs(call("LRANGE", queue_key(queue), 0, -1)) do
     if id_of(other) == ARGV[position + 1] then index, item = place, other end
   end
@@ -127,18 +126,18 @@ for position = 2, 2 * count, 2 do
   elseif index and index > 1 then
     call("LREM", queue_key(queue), 1, item)
     if name ~= "" then call("HDEL", key "ids", name) end
-    removed = removed + 1
+    growth = growth - 1
   end
-  made[position / 2] = removed - before
+  made[position / 2] = before - growth
 end
 finish()
-write_records(2 + 2 * count, made)
-return removed
+write_records(2 + 2 * count, #ARGV, made)
+return -growth
 ]]
 
 -- Returns dead letters to their queues or removes them, and returns their number. Arguments: "revive" or "drop", the
 -- number of lanes, the lanes, and the ids of the dead letters.
-local SETTLE_DEAD = script.HEAD .. script.APPEND .. conversations.NAMES .. [[
+local SETTLE_DEAD = code.HEAD .. code.APPEND .. code.NAMES .. [[
 local store = name_store()
 local function present_queue(queue)
   local bulk = string.sub(queue, 1, 5) == "bulk:" and "bulk:" or ""

@@ -24,45 +24,13 @@
 --   name:<name>   the conversation name to which another name refers (store/names.lua)
 --   record:<name> the value of a `waba.StoreRecord`
 
+local code = require "waba.store.redis.code"
 local core = require "waba.core"
 local errors = require "waba.errors"
 local owner = require "waba.store.owner"
+local redis_connection = require "waba.store.redis.connection"
 
 local script = {}
-
---- The first lines of every script.
-script.HEAD = [[
-local prefix = KEYS[1] .. ":"
-local function key(name) return prefix .. name end
-local function queue_key(queue) return prefix .. "q:" .. queue end
-local call = redis.call
-local time = call("TIME")
-local now = time[1] * 1e6 + time[2]
-local function whole(number) return string.format("%.0f", number) end
-local function due_of(queue) return key(string.sub(queue, 1, 5) == "bulk:" and "due:bulk" or "due") end
-local function id_of(item) return string.match(item, "^%d+") end
-]]
-
---- Lua code of scripts that append items. After its last call of `append`, a script calls `write_due`. The function
---- `write_due` adds the queues with a new first item to the sorted sets `due` and `due:bulk`.
-script.APPEND = [[
-local first_items = {}
-local function append(queue, item, id)
-  if call("RPUSH", queue_key(queue), item) > 1 then return end
-  local set = due_of(queue)
-  local list = first_items[set] or {}
-  first_items[set] = list
-  list[#list + 1] = id
-  list[#list + 1] = queue
-end
-
-local function write_due()
-  for set, list in pairs(first_items) do
-    for from = 1, #list, 2000 do call("ZADD", set, unpack(list, from, math.min(from + 1999, #list))) end
-  end
-  first_items = {}
-end
-]]
 
 -- The connection of each store. The connection is not a field of the store, so that printing a store shows no password.
 local connections = setmetatable({}, { __mode = "k" })
@@ -76,61 +44,55 @@ function script.close(self)
   connections[self] = nil
 end
 
+local function connection_of(self)
+  return connections[self] or error(self.title:gsub("^the ", "this ") .. " is closed", 3)
+end
+
+local function failure(self, message)
+  local text = self.title .. "'s Redis: " .. tostring(message)
+  return errors.new { kind = "unavailable", message = text, retryable = true }
+end
+
+--- Returns nil and the error about a reply that Redis never returns.
+function script.not_redis(self) return nil, failure(self, redis_connection.NOT_REDIS) end
+
 --- Sends several commands together. Returns the replies; or nil, an error, and whether Redis does not know the script
 --- of a command.
 function script.call(self, commands)
-  local connection = connections[self]
-  if not connection then error(self.title:gsub("^the ", "this ") .. " is closed", 3) end
-  local replies, messages = connection.call(commands)
-  for index = 1, #commands do
-    local message = not replies and messages or messages[index]
-    if message then
-      local text = self.title .. "'s Redis: " .. tostring(message)
-      local err = errors.new { kind = "unavailable", message = text, retryable = true }
-      return nil, err, message:find "NOSCRIPT" ~= nil
-    end
-  end
-  return replies
+  local replies, messages = connection_of(self).call(commands)
+  if not replies then return nil, failure(self, messages) end
+  if not messages then return replies end
+  local _, message = next(messages)
+  return nil, failure(self, message), message:find "NOSCRIPT" ~= nil
 end
 
 function script.read(self, key)
   local replies, err = script.call(self, { { "GET", self.prefix .. ":" .. key } })
-  return replies and replies[1] or nil, err
+  if not replies then return nil, err end
+  if replies[1] and type(replies[1]) ~= "string" then return script.not_redis(self) end
+  return replies[1] or nil
 end
 
-local function load_scripts(self, calls)
-  local commands = {}
-  for _, one in ipairs(calls) do
-    if not self.digests[one[1]] then commands[#commands + 1] = { "SCRIPT", "LOAD", one[1] } end
-  end
-  if #commands == 0 then return true end
-  local digests, err = script.call(self, commands)
-  for index, digest in ipairs(digests or {}) do self.digests[commands[index][3]] = digest end
-  return digests ~= nil, err
-end
-
---- Returns the words of the command that runs a script. The second word is empty until the function `run_all` replaces
---- it with the digest of the script.
+--- Returns the words of the command that runs a script. The second word is empty until the script is run: then it is
+--- the digest of the script.
 function script.words_of(self, ...) return { "EVALSHA", "", "1", self.prefix, ... } end
 
---- Runs several scripts, whose commands are sent together. Returns the replies. Each element of `calls` has the text of
---- a script and the words of its command. Calls `calls.repeated` with the commands, which have a field `calls`, before
---- a second attempt. Calls `calls.failed` with `calls` if no reply arrives.
-function script.run_all(self, calls, is_again)
-  local replies, is_missing
-  local commands = { repeated = calls.repeated, calls = calls }
-  local ok, err = load_scripts(self, calls)
-  if ok then
-    for index, one in ipairs(calls) do one[2][2], commands[index] = self.digests[one[1]], one[2] end
-    replies, err, is_missing = script.call(self, commands)
+-- Runs a script, and loads it first if this process has not loaded it or Redis has lost it. `commands` is the table
+-- for the call of the connection.
+local function run(self, text, words, commands)
+  commands = commands or {}
+  local is_again = false
+  while true do
+    if not self.digests[text] then
+      local digest, message = connection_of(self).load(text)
+      if not digest then return nil, failure(self, message) end
+      self.digests[text] = digest
+    end
+    words[2], commands[1] = self.digests[text], words
+    local replies, err, is_missing = script.call(self, commands)
+    if not is_missing or is_again then return replies and replies[1], err end
+    self.digests, is_again = {}, true
   end
-  if is_missing and not is_again then
-    if calls.repeated then calls.repeated(commands) end -- Redis may have run the other scripts
-    self.digests = {}
-    return script.run_all(self, calls, true)
-  end
-  if not replies and calls.failed then calls.failed(calls) end
-  return replies, err
 end
 
 --- Returns the id, the name and the body of an item.
@@ -169,7 +131,7 @@ local LOOK_AGAIN = 5 -- the least number of seconds between two calls of LOOK
 -- Registers a process, ends the leases of ended processes, and converts the keys of release 1.0. Returns all owners. If
 -- the keys belong to an outbox and the first argument is "inbox", returns "outbox"; in the reverse case, returns
 -- "inbox". Arguments: "inbox" or "outbox", the name of the process, and the names of ended processes.
-local LOOK = script.HEAD .. script.APPEND .. [[
+local LOOK = code.HEAD .. code.APPEND .. [[
 local use = call("GET", key "use") or call("EXISTS", key "ids") == 1 and "outbox" or ARGV[1]
 if use ~= ARGV[1] then return use end
 call("ZREMRANGEBYSCORE", key "owners", "-inf", now - 86400e6)
@@ -222,19 +184,19 @@ end
 return call("ZRANGE", key "owners", 0, -1)
 ]]
 
-local function run(self, text, words)
-  local replies, err = script.run_all(self, { { text, words } })
-  return replies and replies[1], err
-end
-
 local BELONGS = "%s's Redis: the prefix %s belongs to an %s: %s needs a prefix of its own"
+
+--- Returns the name of this process, with which its leases begin.
+function script.owner_of(self)
+  self.owner = self.owner or owner.name()
+  return self.owner
+end
 
 --- Runs LOOK if LOOK_AGAIN seconds have passed. Returns true, or nil and an error.
 function script.look(self)
   if core.clock() < self.look_at then return true end
-  self.owner = self.owner or owner.name()
-  local use = self.title:match "%a+$"
-  local list, err = run(self, LOOK, script.words_of(self, use, self.owner))
+  local use, name = self.title:match "%a+$", script.owner_of(self)
+  local list, err = run(self, LOOK, script.words_of(self, use, name))
   if not list then
     return nil, err
   elseif type(list) == "string" then
@@ -242,18 +204,23 @@ function script.look(self)
     return nil, errors.new { kind = "unavailable", message = message, retryable = true }
   end
   self.look_at = core.clock() + LOOK_AGAIN
-  local words = script.words_of(self, use, self.owner)
-  for _, name in ipairs(list) do
-    if owner.has_ended(name) then words[#words + 1] = name end
+  local words = script.words_of(self, use, name)
+  for _, other in ipairs(list) do
+    if owner.has_ended(other) then words[#words + 1] = other end
   end
   if #words == 6 then return true end
   return run(self, LOOK, words)
 end
 
-function script.run(self, text, words)
+--- Runs a script after `look`. Returns its reply; or nil and an error. Before a further attempt after a lost reply, the
+--- function `commands.repeated` is called with `commands`, whose first element is `words`, and may change the words.
+---@param text string
+---@param words string[]
+---@param commands? table
+function script.run(self, text, words, commands)
   local ok, err = script.look(self)
   if not ok then return nil, err end
-  return run(self, text, words)
+  return run(self, text, words, commands)
 end
 
 return script
