@@ -252,6 +252,31 @@ for _, store in ipairs { "memory", "sqlite", "redis" } do
       assert.equal(0, box:depth())
     end)
 
+    it("acknowledges the events of quick handlers together outside of an event loop", function()
+      local one = waba.receiver { open = false, inbox = box, on = { text = function() end } }
+      local calls, list, settle = 0, {}, box.store.settle
+      for number = 1, 64 do list[number] = message("m" .. number) end
+      box:put(list)
+      function box.store.settle(...)
+        calls = calls + 1
+        return settle(...)
+      end
+      assert.equal(64, one:work())
+      assert.is_true(calls < 32)
+      assert.equal(0, box:depth())
+    end)
+
+    it("acknowledges the event of a slow handler before the next handler begins", function()
+      local depths = {}
+      local one = waba.receiver { open = false, inbox = box, on = { text = function()
+        depths[#depths + 1] = box:depth()
+        busy(0.03)
+      end } }
+      box:put(messages("a", "b", "c"))
+      assert.equal(3, one:work())
+      assert.same({ 3, 2, 1 }, depths)
+    end)
+
     it("returns the events that wait behind a slow handler", function()
       local seen, elsewhere = {}, {}
       local one = waba.receiver { open = false, inbox = box, on = { text = function(event)

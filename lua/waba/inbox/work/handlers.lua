@@ -93,7 +93,7 @@ local function handle_alone(self, entry)
     pcall(leases.tend, self)
     return leases.seconds_to_tend(self, clock())
   end, handle, self, entry)
-  results.settle(self)
+  if self.inbox.settles_all then results.settle(self) end
 end
 
 --- Takes events, and starts up to `concurrency` handlers. Returns whether a handler was started; or nil and an error.
