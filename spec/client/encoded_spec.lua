@@ -1,5 +1,6 @@
 -- When the sender of an outbox sends the bytes that `outbox:put` has encoded, and when it encodes the message again.
 
+local core = require "waba.core"
 local encoded = require "waba.client.encoded"
 local scripted = require "spec.support.scripted_transport"
 local waba = require "waba"
@@ -17,6 +18,8 @@ describe("an encoded message", function()
     client = scripted.client(accepted, options)
     return client
   end
+
+  local function leaves_at_once(to, is_bulk) return encoded.leaves_at_once(client, to, is_bulk, core.clock()) end
 
   it("has the same effect as client:send for a client of its hosting without an order, a namespace, or another send", function()
     for index, row in ipairs {
@@ -45,17 +48,17 @@ describe("an encoded message", function()
       { { messages = rate, pair = { rate = 0.01, burst = 3 } }, false, false },
     } do
       new_client { pace = row[1] }
-      assert.is_true(encoded.leaves_at_once(client, NUMBER))
+      assert.is_true(leaves_at_once(NUMBER))
       for _ = 1, 2 do assert(client:send(NUMBER, waba.text "Hi")) end
       for _, is_bulk in ipairs { false, true } do
         assert.same({ row[2], row[3] }, {
-          encoded.leaves_at_once(client, NUMBER, is_bulk), encoded.leaves_at_once(client, OTHER, is_bulk),
+          leaves_at_once(NUMBER, is_bulk), leaves_at_once(OTHER, is_bulk),
         }, index)
       end
       client:close()
     end
     new_client { pace = { messages = rate, store = shared } }
-    assert.is_false(encoded.leaves_at_once(client, NUMBER))
+    assert.is_false(leaves_at_once(NUMBER))
   end)
 
   it("waits behind the messages that wait, and a bulk message behind all others", function()
@@ -64,7 +67,7 @@ describe("an encoded message", function()
     for index, row in ipairs { { 1, 0, false, false }, { 0, 1, true, false }, { 0, 0, true, true } } do
       queue.replies, queue.bulk = { count = row[1], first = 1, last = 0 }, { count = row[2], first = 1, last = 0 }
       assert.same({ row[3], row[4] }, {
-        encoded.leaves_at_once(client, NUMBER, false), encoded.leaves_at_once(client, NUMBER, true),
+        leaves_at_once(NUMBER, false), leaves_at_once(NUMBER, true),
       }, index)
     end
   end)

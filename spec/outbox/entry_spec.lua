@@ -146,6 +146,36 @@ describe("an entry of an outbox", function()
     assert.same({ "utility", 60, "Hi" }, { again.category, again.ttl_seconds, again.text.body })
   end)
 
+  it("is read in the same way whatever the order of its fields", function()
+    for _, more in ipairs { {}, { number = "4930555019" }, { key = "k" }, { bulk = true, campaign = 'a "b"\n' } } do
+      local row, entry = stored(more)
+      local head, body = row.body:match "^(.-)\n(.*)$"
+      entry.is_uncertain = false -- with another field the JSON text has no fixed order
+      local other = entries.encode(entry, body)
+      assert.same(core.decode(head), (entries.decode(row.body)))
+      entry = entries.decode(other)
+      entry.is_uncertain = nil
+      assert.same({ core.decode(head), body }, { entry, (select(2, entries.decode(other))) })
+      assert.equal(next(more) == nil or more.number ~= nil, (select(3, entries.decode(row.body))))
+    end
+  end)
+
+  it("has the same state as JSON text and as a table", function()
+    for _, number in ipairs { false, "4930555019" } do
+      for _, sent in ipairs { { id = "wamid.1" }, { id = 'a"b', wa_id = "\255" }, { id = "", wa_id = TO } } do
+        local _, entry = stored { number = number or nil }
+        local state, before = entries.state(entry, "sent", { stored = entry.stored, sending = 5 }), os.time()
+        state.message_id, state.wa_id = entries.plain(sent.id), entries.plain(sent.wa_id)
+        local text = core.decode(entries.sent_text(entry, 5, sent))
+        assert.is_true(text.times.sent >= before and text.times.sent - state.times.sent <= 1)
+        text.times.sent = state.times.sent
+        assert.same(state, text)
+      end
+    end
+    assert.is_nil(entries.sent_text({}, 5, { wa_id = "1" }))
+    assert.is_nil(entries.sent_text({}, 5, { id = "1", wa_id = 1 }))
+  end)
+
   it("that a sender cannot read has a reason", function()
     local no_entry = "the entry is not a JSON object with a version"
     for bytes, reason in pairs {

@@ -1,16 +1,21 @@
 -- Sends messages whose JSON bodies an outbox has stored.
 
-local core = require "waba.core"
 local sending = require "waba.client.sending"
 
 local encoded = {}
+
+local Client = false -- the class of the clients of this library; known after the first call of `can_send` with such a client
 
 --- Returns whether `encoded.send` has the same effect as `client:send`. `hosting` is the hosting for which the message
 --- was checked and encoded. `client` may be an object of another class.
 function encoded.can_send(client, hosting)
   local class = getmetatable(client)
-  return type(class) == "table" and class.__name == "waba.Client" and rawget(client, "send") == nil
-    and client.hosting.name == hosting and not client.ordered and (client.namespace == nil or hosting == "cloud")
+  if class ~= Client then
+    if type(class) ~= "table" or class.__name ~= "waba.Client" then return false end
+    Client = class
+  end
+  return rawget(client, "send") == nil and client.hosting.name == hosting and not client.ordered
+    and (hosting == "cloud" or client.namespace == nil)
 end
 
 -- Returns whether the queue of a rate limiter has a slot for a call now.
@@ -20,11 +25,10 @@ local function is_free(queue, now, is_bulk)
 end
 
 --- Returns whether no rate limiter delays a message; false if several processes share the rate limiters.
-function encoded.leaves_at_once(client, to, is_bulk)
+function encoded.leaves_at_once(client, to, is_bulk, now)
   local pace = client.delivery.pace
   if not pace then return true end
   if pace.limiters.shared then return false end
-  local now = core.clock()
   local pair = pace.has_pairs and pace:pair(to, now, is_bulk)
   return is_free(pace:queue "messages", now, is_bulk) and (not pair or is_free(pair, now, is_bulk))
 end

@@ -13,7 +13,7 @@ local schema = require "waba.schema"
 local sending = require "waba.client.sending"
 local version = require "waba.version"
 
-local floor = math.floor
+local floor, match, sub, type = math.floor, string.match, string.sub, type
 
 local entries = {}
 
@@ -132,8 +132,39 @@ end
 --- Returns the name under which the store records the key of an entry.
 function entries.key(entry) return (entry.number or "") .. ":" .. entry.key end
 
+-- Most entries have no other fields than these. Their JSON text has a fixed order, so that PLAIN can read it faster than
+-- the decoder. `number` is the last field if it is set.
+local PLAIN_FIELDS = { version = true, id = true, to = true, hosting = true, waba = true, stored = true, number = true }
+local PLAIN = '^{"version":' .. VERSION
+  .. ',"id":"(%x+)","to":"(%d+)","hosting":"([%l_]+)","waba":"([%w.-]+)","stored":(%d+)(,?)()'
+local PLAIN_NUMBER = '^"number":"(%d+)"()'
+
+local function is_plain(entry)
+  for name in pairs(entry) do
+    if not PLAIN_FIELDS[name] then return false end
+  end
+  return true
+end
+
+-- Makes a function that returns whole seconds as text. The function remembers its last result, because most seconds are
+-- those of the previous call.
+local function text_of_seconds()
+  local last, text
+  return function(seconds)
+    if seconds ~= last then last, text = seconds, ("%d"):format(seconds) end
+    return text
+  end
+end
+
+local stored_text, now_text = text_of_seconds(), text_of_seconds()
+
 --- Returns the bytes of an entry and of the body of its request; or nil, a message and a path, as `core.encode` does.
 function entries.encode(entry, body)
+  if is_plain(entry) then
+    return '{"version":' .. VERSION .. ',"id":"' .. entry.id .. '","to":"' .. entry.to .. '","hosting":"'
+      .. entry.hosting .. '","waba":"' .. entry.waba .. '","stored":' .. stored_text(entry.stored)
+      .. (entry.number and ',"number":"' .. entry.number .. '"}\n' or "}\n") .. body
+  end
   local head, message, path = core.encode(entry)
   if not head then return nil, message, path end
   return head .. "\n" .. body
@@ -155,8 +186,18 @@ function entries.for_store(entry, content)
   return stored
 end
 
---- Decodes an entry. Returns the entry and the JSON text of its request's body; or nil and a reason.
+--- Decodes an entry. Returns the entry, the JSON text of its request's body, and whether the entry has only the fields
+--- that most entries have; or nil and a reason.
 function entries.decode(bytes)
+  local id, to, hosting, waba, stored, comma, position = match(bytes, PLAIN)
+  local number
+  if comma == "," then number, position = match(bytes, PLAIN_NUMBER, position) end
+  if position and sub(bytes, position, position + 1) == "}\n" then
+    local entry = {
+      version = VERSION, id = id, to = to, hosting = hosting, waba = waba, stored = tonumber(stored), number = number,
+    }
+    return entry, sub(bytes, position + 2), true
+  end
   local head_end = bytes:find("\n", 1, true) or #bytes + 1
   local entry = core.decode(bytes:sub(1, head_end - 1))
   if type(entry) ~= "table" or not entry.version then return nil, "the entry is not a JSON object with a version" end
@@ -165,7 +206,7 @@ function entries.decode(bytes)
       tostring(entry.version), VERSION)
   end
   if head_end > #bytes then return nil, "the entry has no message" end
-  return entry, bytes:sub(head_end + 1)
+  return entry, bytes:sub(head_end + 1), false
 end
 
 -- The fields that a message and the body of its request can have besides the type and the content of the message.
@@ -181,9 +222,7 @@ function entries.message_of(body)
 end
 
 --- Returns the field `times` of the `waba.OutboxState` of a waiting entry.
-function entries.times(entry)
-  return { stored = entry.stored, at = entry.at, sending = nil, sent = nil } -- `= nil` reserves memory
-end
+function entries.times(entry) return { stored = entry.stored, at = entry.at } end
 
 --- Returns the `waba.OutboxState` of an entry whose new state is `name`. The present time is added to `times`, unless
 --- `name` is "waiting".
@@ -194,6 +233,20 @@ function entries.state(entry, name, times)
     id = entry.id, state = name, to = entry.to, number = entry.number, key = entry.key, times = times,
     resent = entry.resent,
   }
+end
+
+-- Returns a string as JSON.
+local function quoted(text) return core.encode(text) or core.encode(entries.plain(text)) end
+
+--- Returns the `waba.OutboxState` in the state "sent" as JSON text, for an entry with the fields of PLAIN. `sent_at` are
+--- the Unix seconds of state "sending". Returns nil if the ids in `sent` are not texts.
+function entries.sent_text(entry, sent_at, sent)
+  local id, wa_id, number = sent.id, sent.wa_id, entry.number
+  if type(id) ~= "string" or wa_id ~= nil and type(wa_id) ~= "string" then return nil end
+  return '{"state":"sent","id":"' .. entry.id .. '","to":"' .. entry.to
+    .. (number and '","number":"' .. number or "") .. '","times":{"stored":' .. stored_text(entry.stored)
+    .. ',"sending":' .. now_text(sent_at) .. ',"sent":' .. now_text(os.time()) .. '},"message_id":' .. quoted(id)
+    .. (wa_id and ',"wa_id":' .. quoted(wa_id) .. "}" or "}")
 end
 
 -- The fields of an error that are stored with the state of an entry.

@@ -34,15 +34,16 @@ function Outbox:record(name, value, is_kept)
 end
 
 --- Returns the records to write for a finished entry, and among them the additional record `record` if it is not nil.
-function Outbox:final_records(entry, state, record)
-  local records = { self:record("state:" .. entry.id, state, true), record }
+--- `state` is a `waba.OutboxState`; if `text` is set, its JSON text is `text`, and only its field `state` is read.
+function Outbox:final_records(entry, state, record, text)
+  local name, keep = "state:" .. entry.id, self.keep
+  local records = { { name = name, value = text or assert(core.encode(state)), seconds = keep }, record }
   if entry.key then
-    records[#records + 1] = {
-      name = entries.key(entry), value = entry.digest .. entry.id, seconds = self.keep, of_key = true,
-    }
+    local value = entry.digest .. entry.id
+    records[#records + 1] = { name = entries.key(entry), value = value, seconds = keep, of_key = true }
   end
   if entry.campaign then
-    records[#records + 1] = { name = ("count:%s:%s"):format(state.state, entry.campaign), add = 1, seconds = self.keep }
+    records[#records + 1] = { name = ("count:%s:%s"):format(state.state, entry.campaign), add = 1, seconds = keep }
   end
   return records
 end

@@ -47,6 +47,8 @@ local OPTIONS = {
                                      -- only `outbox:get` returns the result
 }
 
+local clock, protect, time, type = core.clock, coroutines.protect, os.time, type
+
 local MOMENT = 0.05 -- seconds; an entry that was taken longer ago than this counts as having waited in this process
 
 local function lease_lost()
@@ -98,9 +100,9 @@ local function send_body(self, held, client)
   }
   if entry.bulk then call.bulk = true end
   if not held.is_marked then call.before_attempt = before_attempt end
-  if not options then return coroutines.protect(encoded.send, client, call) end
+  if not options then return encoded.send(client, call) end
   call.timeout = options.timeout
-  return coroutines.protect(encoded.send, client, call, options.marketing and true)
+  return encoded.send(client, call, options.marketing and true)
 end
 
 -- Sends the message of an entry by `client:send`, which checks and encodes the message again.
@@ -111,13 +113,24 @@ local function send_message(self, held, client)
   if held.is_traced then options.data = callback_data.join(entry.id, options.data) end
   function options.before_attempt() return mark(self, held) end
   function options.before_retry() unmark(self, held) end
-  return coroutines.protect(client.send, client, address_of(entry), entries.message_of(held.body), options)
+  return client:send(address_of(entry), entries.message_of(held.body), options)
 end
 
 -- Returns true if the statuses of a message contain the id of its entry. Only Cloud hosting returns such ids.
 local function is_traced(self, client)
   local hosting = type(client.hosting) == "table" and client.hosting.name or self.outbox.hosting
   return hosting == "cloud" or nil
+end
+
+-- Sets the change for the result of an attempt to send a message.
+local function conclude(self, held, client, sent, err)
+  if sent then return results.finish_sent(self, held, sent) end
+  if self.suppress then
+    require("waba.client.suppression").note(self.suppress, client, address_of(held.entry), err, held.entry.number)
+  end
+  if held.is_lost then return false, err end
+  if err.maybe_sent then return results.await_status(self, held, err) end
+  return results.put_back(self, held, err)
 end
 
 local function deliver(self, held, client)
@@ -131,37 +144,39 @@ local function deliver(self, held, client)
       entries.message_of(held.body), entry.options and entry.options.marketing and true or nil, entry.number)
     if not is_allowed then return results.put_back(self, held, err) end
   end
-  local now = core.clock()
+  local now = clock()
   if now >= held.ends then held.is_marked = nil end -- the lease has expired, so `mark` must renew it before the send
-  held.is_traced, held.times.sending = is_traced(self, client), os.time()
+  held.is_traced, held.sending = is_traced(self, client), time()
   local takes_body = entry.waba == version and encoded.can_send(client, entry.hosting)
     and not (entry.options and entry.options.check_contact)
   -- a message that must wait gets the mark after the wait; if the process ends during the wait, the result is certain
-  local starts_now = takes_body and encoded.leaves_at_once(client, entry.to, entry.bulk)
+  local starts_now = takes_body and encoded.leaves_at_once(client, entry.to, entry.bulk, now)
   self.inbox.marks = starts_now and now - held.taken_at < MOMENT
   if held.is_marked and not starts_now then unmark(self, held) end
-  local ok, sent, err = (takes_body and send_body or send_message)(self, held, client)
-  if not ok then
-    local message = "client:send raised an error: " .. coroutines.text_of(sent)
-    sent, err = nil, errors.new { kind = "cancelled", maybe_sent = held.is_marked, message = message }
-  end
-  if sent then return results.finish_sent(self, held, sent) end
-  if self.suppress then
-    require("waba.client.suppression").note(self.suppress, client, address_of(entry), err, entry.number)
-  end
-  if held.is_lost then return false, err end
-  if err.maybe_sent then return results.await_status(self, held, err) end
-  return results.put_back(self, held, err)
+  held.step = client
+  local sent, err = (takes_body and send_body or send_message)(self, held, client)
+  held.step = nil
+  return conclude(self, held, client, sent, err)
 end
 
--- Calls `fn` with the client of an entry.
+-- Calls `fn` with the client of an entry. `held.release` is called after the entry has its result.
 local function with_client(self, held, fn)
-  local ok, client, second = coroutines.protect(self.client_of, held.entry)
-  if not ok then client, second = nil, errors.new { kind = "cancelled", message = coroutines.text_of(client) } end
+  local client, second
+  held.step = "client"
+  client, second = self.client_of(held.entry)
+  held.step = nil
   if not client then return results.put_back(self, held, second) end
-  local result, err = fn(self, held, client)
-  if second then second() end
-  return result, err
+  if second then held.release = second end
+  return fn(self, held, client)
+end
+
+-- Sets the change for an error that `process` has raised. The field `step` shows which foreign function was called.
+local function recover(self, held, raised)
+  local client, err = held.step, errors.new { kind = "cancelled", message = coroutines.text_of(raised) }
+  if not client then return false, raised end
+  if client == "client" then return results.put_back(self, held, err) end
+  err.maybe_sent, err.message = held.is_marked, "client:send raised an error: " .. err.message
+  return conclude(self, held, client, nil, err)
 end
 
 local function died()
@@ -296,7 +311,8 @@ function sender.new(options)
   function self.dispatch(held)
     local writer = self.writer
     writer.active = writer.active + 1
-    local ok, sent, err = coroutines.protect(process, self, held)
+    local ok, sent, err = protect(process, self, held)
+    if not ok then ok, sent, err = protect(recover, self, held, sent) end
     writer.active = writer.active - 1
     if not ok then return false, sent end
     return sent, err

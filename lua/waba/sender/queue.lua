@@ -10,7 +10,7 @@ local entries = require "waba.outbox.entry"
 local Queue = {}
 Queue.__index = Queue
 Queue.__name = "waba.SenderQueue"
-Queue.title, Queue.content, Queue.settles_all = "the outbox", "messages", true
+Queue.title, Queue.content, Queue.is_sender = "the outbox", "messages", true
 
 local queue = {}
 
@@ -22,24 +22,29 @@ local queue = {}
 ---@field seconds number      the length of the lease
 ---@field taken_at number     the time of `core.clock` at which the entry was taken
 ---@field ends number         the time of `core.clock` at which the lease ends
----@field times table<string, number>  the Unix seconds at which the entry reached each state
+---@field is_plain boolean   true: the entry has no other fields than most entries
+---@field sending number?     the Unix seconds at which the message was sent
+---@field times table<string, number>?  the stored times of an entry that was taken before
 ---@field is_marked boolean?  true: the lease has a mark
 ---@field is_lost boolean?    true: the lease has expired
 ---@field is_traced boolean?  true: statuses of the message contain the id of the entry
 ---@field before table?       the state before the message was sent again
----@field change waba.StoreChange?  the change that stores the result
----@field after? fun()        called after the store has made `change`; may wait
+---@field change waba.StoreChange?  the change that stores the result. Its field `after`, if it is set, is a function that
+---        is called with the sender and the entry after the store has made the change; it may wait
+---@field step? "client"|table  the function of the program that runs: the option `client`, or the method `send` of this
+---        client
 
 -- Decodes the entries of several leases. Entries that can't be decoded become dead letters.
 local function read(self, leases, seconds, is_marked, now)
   local taken, unreadable = {}, {}
   for index = 1, #leases do
     local lease = leases[index]
-    local entry, body = entries.decode(lease.body)
+    local entry, body, is_plain = entries.decode(lease.body)
     if entry then
       taken[#taken + 1] = { -- a field `= nil` reserves memory for a value that is set later
         lease = lease, entry = entry, body = body, seconds = seconds, taken_at = now, ends = now + seconds,
-        times = entries.times(entry), is_marked = is_marked, is_traced = nil, change = nil,
+        is_plain = is_plain, is_marked = is_marked, is_traced = nil, sending = nil, step = nil, change = nil,
+        event = nil, renew_at = nil, group = nil, thread = nil, -- the fields of an entry of inbox/work
       }
     else
       unreadable[#unreadable + 1] = { lease = lease, dead = true, reason = body }

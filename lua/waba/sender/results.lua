@@ -12,9 +12,16 @@ local results = {}
 -- The kinds of errors after which the sender tries again later to send the message.
 local TEMPORARY = { auth = true, cancelled = true, unavailable = true }
 
+-- Returns the `waba.OutboxState` of an entry that reaches the state `name` now.
+local function state_of(held, name)
+  local times = held.times or entries.times(held.entry)
+  times.sending = held.sending or times.sending
+  return entries.state(held.entry, name, times)
+end
+
 --- Returns the record `state:<id>` of an entry that is not finished and reaches the state `name` now.
 function results.state_record(self, held, name, err)
-  local state = entries.state(held.entry, name, held.times)
+  local state = state_of(held, name)
   state.error, state.traced = entries.plain_error(err), held.is_traced
   return self.outbox:record("state:" .. state.id, state)
 end
@@ -25,27 +32,33 @@ function results.end_with(held, change, sent, err)
   return sent ~= nil, err
 end
 
+local function call_on_result(self, held)
+  local change = held.change
+  local ok, raised = coroutines.protect(self.on_result, held.entry, change.sent, change.err)
+  if not ok then io.stderr:write("waba: on_result failed: ", printable.text(raised), "\n") end
+end
+
+local SENT = { state = "sent" }
+
 local function finish(self, held, name, sent, err)
   local entry, outbox, counts, message = held.entry, self.outbox, self.counts, nil
-  local state = entries.state(entry, name, held.times)
+  local text = sent and held.is_plain and not held.times and entries.sent_text(entry, held.sending, sent)
+  local state = text and SENT or state_of(held, name)
   if sent then
-    state.message_id, state.wa_id = entries.plain(sent.id), entries.plain(sent.wa_id)
-    if sent.id and not held.is_traced then
-      message = { name = "message:" .. sent.id, value = entry.id, seconds = outbox.keep }
-    end
+    local id = sent.id
+    if not text then state.message_id, state.wa_id = entries.plain(id), entries.plain(sent.wa_id) end
+    if id and not held.is_traced then message = { name = "message:" .. id, value = entry.id, seconds = outbox.keep } end
   else
     state.error = entries.plain_error(err)
     name = err.maybe_sent and "uncertain" or "failed"
   end
   counts[name] = counts[name] + 1
-  if self.on_result then
-    function held.after()
-      local ok, raised = coroutines.protect(self.on_result, entry, sent, err)
-      if not ok then io.stderr:write("waba: on_result failed: ", printable.text(raised), "\n") end
-    end
-  end
-  local records = outbox:final_records(entry, state, message)
-  return results.end_with(held, { lease = held.lease, done = "always", records = records }, sent, err)
+  local change = {
+    lease = held.lease, done = "always", records = outbox:final_records(entry, state, message, text or nil), lost = nil,
+  }
+  if self.on_result then change.after, change.sent, change.err = call_on_result, sent, err end
+  held.change = change
+  return sent ~= nil, err
 end
 
 function results.finish_sent(self, held, sent) return finish(self, held, "sent", sent) end
@@ -53,17 +66,21 @@ function results.finish_sent(self, held, sent) return finish(self, held, "sent",
 --- Finishes an entry in the state "failed" or "uncertain".
 function results.finish_as(self, held, name, err) return finish(self, held, name, nil, err) end
 
+-- Makes an entry due if a status of its message came before its state was stored.
+local function look_for_status(self, held)
+  local id = held.entry.id
+  if self.outbox:read("status:" .. id) then self.outbox.store:hasten(id) end
+end
+
 --- Lets an entry wait for a status of its message. Finishes the entry if statuses can't contain the id of the entry.
 function results.await_status(self, held, err)
   local entry = held.entry
   if not held.is_traced then return results.finish_as(self, held, "uncertain", err) end
   entry.is_uncertain = true
   local record = results.state_record(self, held, "uncertain", err)
-  function held.after() -- makes the entry due if a status of the message came before the state was stored
-    if self.outbox:read("status:" .. entry.id) then self.outbox.store:hasten(entry.id) end
-  end
   local change = {
     lease = held.lease, later = self.settle, body = entries.encode(entry, held.body), records = { record },
+    after = look_for_status,
   }
   return results.end_with(held, change, nil, err)
 end

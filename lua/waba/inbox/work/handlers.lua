@@ -47,15 +47,16 @@ end
 
 -- Reads the records about the customers of an event and of all queued events in one call of the store.
 local function read_ahead(self, entry)
-  local entries = { entry }
-  for index = 1, #self.queue do entries[index + 1] = self.queue[index] end
+  local entries, count = { entry }, #self.queue
+  for index = count, 1, -1 do entries[count + 2 - index] = self.queue[index] end
   for index = 1, #entries do entries[index].is_read = true end
   coroutines.pcall(self.receiver.read_ahead, entries) -- after an error, each session reads the records itself
 end
 
 local function handle(self, entry)
-  entry.thread = coroutine.running()
   local receiver = self.receiver
+  entry.thread = coroutine.running()
+  if self.is_sender then return results.finish(self, entry, receiver.dispatch(entry)) end
   if receiver.read_ahead and not entry.is_read then read_ahead(self, entry) end
   if receiver.gather and not gather(self, entry, receiver.gather) then return end
   local event = entry.event
@@ -65,25 +66,29 @@ local function handle(self, entry)
   results.finish(self, entry, ok, raised)
 end
 
--- Moves the first entry from the queue to `running`. Returns nil if another process may have taken the event.
-local function begin(self, group)
-  local entry = table.remove(self.queue, 1)
-  if not leases.renew(self, entry, clock()) then return nil end
-  self.running[entry], self.active, self.begun_at = true, self.active + 1, clock()
-  if group then entry.group, self.groups[group] = group, self.groups[group] + 1 end
+-- Moves the next entry from the queue to `running`. Returns nil if another process may have taken the event.
+local function begin(self, group, now)
+  local queue = self.queue
+  local count = #queue
+  local entry = queue[count]
+  queue[count] = nil
+  if now >= entry.renew_at and not leases.renew(self, entry, now) then return nil end
+  self.running[entry], self.active, self.begun_at = true, self.active + 1, now
+  if group then entry.group, group.running = group, group.running + 1 end
   return entry
 end
 
 local function handle_in_turn(self, entry)
-  local group, stop, started = entry.group, entry.stop, clock()
+  local group, started = entry.group, self.begun_at
   while entry do
     handle(self, entry)
-    local joins_others = self.inbox.settles_all and self.active > 0 and #self.finished > 1 and #self.queue == 0
+    local joins_others = self.is_sender and self.active > 0 and not self.queue[1] and #self.finished > 1
     if not joins_others then self:notify() end
     entry = nil
-    while not entry and self.queue[1] and self.active < self.concurrency and clock() - started <= SLICE do
-      if stop() then return end
-      entry = begin(self, group)
+    while not entry and self.queue[1] and self.active < self.concurrency do
+      local now = clock()
+      if now - started > SLICE or group.stop() then return end
+      entry = begin(self, group, now)
     end
   end
 end
@@ -98,23 +103,24 @@ end
 
 --- Takes events, and starts up to `concurrency` handlers. Returns whether a handler was started; or nil and an error.
 function handlers.fill(self, group, stop)
-  local has_begun, started = false, clock()
-  while self.active < self.concurrency and not stop() and not (has_begun and clock() - started > SLICE) do
-    if #self.queue == 0 then
+  local has_begun, now = false, clock()
+  local started = now
+  while self.active < self.concurrency and not stop() and not (has_begun and now - started > SLICE) do
+    if not self.queue[1] then
       results.report_failed(self)
       local found, err = leases.take(self)
       if found == nil then return nil, err end
       if not found then break end
     else
-      local entry = begin(self, group)
+      local entry = begin(self, group, now)
       if entry and group then
-        entry.stop = stop
         group:run(handle_in_turn, self, entry)
       elseif entry then
         handle_alone(self, entry)
       end
       has_begun = has_begun or entry ~= nil
     end
+    now = clock()
   end
   return has_begun
 end

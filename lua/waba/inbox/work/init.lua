@@ -48,19 +48,23 @@ function work.new(receiver, settings)
     receiver = receiver, inbox = receiver.inbox, concurrency = settings.concurrency, batch = settings.batch,
     lease = settings.lease, forever = settings.forever, interval = settings.interval, stop = settings.stop,
     on_more = settings.on_more, log = settings.log,
-    queue = {},                        -- the entries of taken events that wait until their handlers start
+    is_sender = receiver.inbox.is_sender or false, -- true: the events are entries of an outbox, which have the fields
+                                       -- of an entry of `queue`, and their results are changes for the store
+    queue = {},                        -- the entries of taken events that wait until their handlers start. The last
+                                       -- entry is the next one
     running = {}, active = 0,          -- the set of entries whose handlers run, and the size of the set
     renew_at = huge, reap_at = 0,      -- the times of the next renewal of a lease and of the next `reap_dead`
     is_ending = false,                 -- true: no further events are taken
     finished = {}, settle_at = 0,      -- the events to acknowledge, and the earliest time of an acknowledgement
-    stored = {},                       -- acknowledged events with a function `after` that must be called
+    stored = {},                       -- stored entries whose changes have a function `after` to be called
     took = 0, taken_at = 0,            -- the number of events in the last take, and the time of the last take
     ahead = 0,                         -- the number of events to take in addition to one for each free handler
     was_quick = false,                 -- true: the handlers of the last take ended within MOMENT
     puts = 0,                          -- the number of calls of `put` that have also taken events
     look_at = 0,                       -- the time of the next take
     patience = 0,                      -- the seconds for which an acknowledgement may wait for a `put`
-    groups = {},                       -- for each task group, the number of its running handlers
+    groups = {},                       -- the set of the task groups of `run`. `run` adds the fields `running`, the number
+                                       -- of running handlers, and `stop`
     handled = 0, failed = 0, raised = nil,
     reported = { handled = 0, failed = 0 }, report_at = 0,
   }, Work)
@@ -116,7 +120,7 @@ local function work_in(self, group, stop)
       results.report(self, ("%s can't be read, trying again: %s"):format(title, tostring(err)))
     end
     self.is_unreadable = err ~= nil
-    local is_idle = not has_begun and (group and self.groups[group] or self.active) == 0 and #self.finished == 0
+    local is_idle = not has_begun and (group and group.running or self.active) == 0 and #self.finished == 0
     results.report_failed(self)
     if is_idle and (is_stopping or not self.forever) then return err == nil or nil, err end
     local can_begin = has_begun and self.active < self.concurrency
@@ -128,7 +132,7 @@ end
 local function run_in(self, group, stop)
   local works = leases.works_of[self.receiver] or setmetatable({}, { __mode = "k" })
   leases.works_of[self.receiver], works[self] = works, true
-  if group then self.groups[group] = 0 end
+  if group then self.groups[group], group.running, group.stop = true, 0, stop end
   return coroutines.always(function()
     if group then
       self.groups[group] = nil

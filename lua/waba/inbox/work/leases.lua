@@ -54,7 +54,7 @@ end
 function leases.release_queued(self)
   local queue = self.queue
   self.queue = {}
-  for _, entry in ipairs(queue) do self.inbox:release(entry.event) end
+  for index = #queue, 1, -1 do self.inbox:release(queue[index].event) end
 end
 
 --- Acknowledges finished events, renews leases, and returns queued events to the inbox if they wait too long. If
@@ -108,19 +108,24 @@ local function enqueue(self, events, due, now)
   self.took, self.taken_at, self.was_quick = #events, now, false
   self.look_at = due ~= nil and now + min(due or huge, self.interval) or 0
   if #events == 0 then return end
-  local queue, renew_at = self.queue, renewal(self, now)
-  for index = 1, #events do
-    queue[#queue + 1] = {
-      event = events[index], renew_at = renew_at, group = false, stop = false, thread = false, is_read = false,
-      get = nil,
-    }
+  local queue, waiting, renew_at = {}, self.queue, renewal(self, now)
+  for index = #events, 1, -1 do
+    local event = events[index]
+    if self.is_sender then
+      event.event, event.renew_at = event, renew_at
+    else
+      event = { event = event, renew_at = renew_at, group = false, thread = false, is_read = false, get = nil }
+    end
+    queue[#queue + 1] = event
   end
+  for index = 1, #waiting do queue[#queue + 1] = waiting[index] end
+  self.queue = queue
 end
 
 -- Returns the number of events to take. If handlers are quick, the number is larger than the number of free handlers,
 -- because one large call of the store costs less than several small calls.
 local function wanted(self)
-  if self.inbox.settles_all then return min(self.batch, self.concurrency - self.active) - #self.queue end
+  if self.is_sender then return min(self.batch, self.concurrency - self.active) - #self.queue end
   if self.took > 0 then self.ahead = self.was_quick and min(self.batch, 2 * self.ahead + 1) or 0 end
   self.took = 0
   return min(self.batch, self.concurrency - self.active + self.ahead) - #self.queue
@@ -154,7 +159,7 @@ function leases.take(self)
   local events, due = exchange(self, n)
   if not events then return nil, due or "inbox:take returned neither events nor an error" end
   enqueue(self, events, due, now)
-  self.patience = self.inbox.settles_all and JOIN or 0
+  self.patience = self.is_sender and JOIN or 0
   if self.on_more and #events == n and self.inbox:next_due() == 0 then self.on_more() end
   return #events > 0
 end

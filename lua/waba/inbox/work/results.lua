@@ -23,8 +23,7 @@ end
 
 -- Reports a handler that ran for longer than a lease without a wait. No other coroutine could renew the lease
 -- meanwhile.
-local function report_blocked(self, entry, now)
-  local late = now - entry.renew_at
+local function report_blocked(self, late)
   if late <= self.lease * 2 / 3 then return end
   local text = "a handler blocked the process for more than %.3g s, longer than its lease of %g s (option lease): "
     .. "another process may have handled its event too"
@@ -34,7 +33,7 @@ end
 local function acknowledge_later(self, event, now)
   local finished, look_at = self.finished, now
   finished[#finished + 1] = event
-  if self.active > 0 or not self.inbox.settles_all then look_at = now + self.patience end
+  if self.active > 0 or not self.is_sender then look_at = now + self.patience end
   if look_at < self.look_at then self.look_at = look_at end
 end
 
@@ -46,12 +45,12 @@ function results.finish(self, entry, ok, raised, left)
   self.running[entry] = nil
   self.active = self.active - 1
   if entry.release then entry.release() end
-  report_blocked(self, entry, now)
-  if self.active == 0 and #self.queue == 0 then self.was_quick = now - self.taken_at < results.MOMENT end
-  if group then self.groups[group] = self.groups[group] - 1 end
+  if now > entry.renew_at then report_blocked(self, now - entry.renew_at) end
+  if self.active == 0 and not self.queue[1] then self.was_quick = now - self.taken_at < results.MOMENT end
+  if group then group.running = group.running - 1 end
   if left then
     self.look_at = min(self.look_at, now + left)
-  elseif ok or self.inbox.settles_all then
+  elseif ok or self.is_sender then
     if ok then self.handled = self.handled + 1 end
     if ok == false then self.failed, self.raised = self.failed + 1, raised end
     acknowledge_later(self, entry.event, now)
@@ -65,11 +64,12 @@ function results.finish(self, entry, ok, raised, left)
   end
 end
 
--- Adds the acknowledged events with a function `after` to the list for `call_after`.
+-- Adds the entries of an outbox whose change has a function `after` to the list for `call_after`.
 local function note_stored(self, done)
-  if not self.inbox.settles_all then return end
+  if not self.is_sender then return end
   for index = 1, #done do
-    if done[index].after then self.stored[#self.stored + 1] = done[index] end
+    local change = done[index].change
+    if change and change.after then self.stored[#self.stored + 1] = done[index] end
   end
 end
 
@@ -122,21 +122,23 @@ function results.acknowledge_with(self, call, ...)
   return nil, second
 end
 
-local function finish_event(self, event, group)
-  coroutines.pcall(event.after)
+local function finish_event(self, event)
+  local group = event.group
+  coroutines.pcall(event.change.after, self.receiver, event)
   if not group then return end
-  self.active, self.groups[group] = self.active - 1, self.groups[group] - 1
+  self.active, group.running = self.active - 1, group.running - 1
   self:notify()
 end
 
---- Calls the functions `after` of the events in `self.stored`.
+--- Calls the functions `after` of the entries in `self.stored`.
 function results.call_after(self, group)
   local list = self.stored
   self.stored = {}
   for _, event in ipairs(list) do
+    event.group = group
     if group then
-      self.active, self.groups[group] = self.active + 1, self.groups[group] + 1
-      group:run(function(work_of, one) finish_event(work_of, one, group) end, self, event)
+      self.active, group.running = self.active + 1, group.running + 1
+      group:run(finish_event, self, event)
     else
       finish_event(self, event)
     end
