@@ -207,7 +207,7 @@ local nginx = {}
 --- The options of `client:send_all`.
 ---@class waba.BulkOptions
 ---@field concurrency? integer  the largest number of messages in flight. Fewer messages are in flight if the client's rate limit would delay a message by more than half of its timeout; default: 64
----@field rate? number  the largest number of messages per second, besides the client's rate limit
+---@field rate? number  the largest number of messages per second, besides the client's rate limit; not with an outbox
 ---@field on_result? fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)  called once for each message, in the order of the responses. If the process ends during a call for an uncertain result, the next run calls the function again for the same result. If the function raises an error, the run ends after the messages in flight, and `send_all` raises the error
 ---@field journal? string  path of a file to which the results are written, so that a later run can continue this run. Only one run at a time can use the file
 ---@field campaign? string  a name for the messages, for example the name of the template; 1 to 1024 bytes. A journal has separate results for each campaign, so another campaign sends to every recipient again. The results of runs without a campaign count for every campaign. The option requires `journal` or `outbox`

@@ -118,7 +118,8 @@ return {
     sources = all({ file = "waba/outbox/outbox.lua", calls = {
       Outbox = "outbox:", ["outbox.settings"] = false, ["outbox.new"] = false } },
       { file = "waba/outbox/states.lua", calls = {
-        Outbox = "outbox:", ["Outbox.read"] = false, ["Outbox.record"] = false, ["Outbox.final_records"] = false } },
+        Outbox = "outbox:", ["Outbox.read"] = false, ["Outbox.record"] = false, ["Outbox.final_records"] = false,
+          ["Outbox.are_finished"] = false } },
       { file = "waba/outbox/init.lua", calls = { backends = "waba.outbox." } },
       { file = "waba/outbox/nginx.lua", calls = { nginx = 'require("waba.outbox.nginx").' } },
       { file = "waba/sender/init.lua", calls = { Sender = "sender:", ["sender.new"] = "waba.sender" } },

@@ -458,6 +458,7 @@ describe("client:send_all", function()
       [{ total = -1 }] = "option total",
       [{ on_result = 5 }] = "option on_result must be function, not a number",
       [{ journal = "" }] = "option journal is empty",
+      [{ outbox = waba.outbox.memory(), campaign = "x", rate = 1 }] = "option rate can't be combined with the option outbox",
       [{ campaign = ("x"):rep(1025), journal = "x" }] = "option campaign has 1025 bytes: expected 1 to 1024",
       [{ send = { replyto = "x" } }] = "client:send_all: option send: unknown option replyto",
     } do

@@ -178,7 +178,7 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.matches("unknown option massage", message_of { to = TO, massage = waba.text "x" })
       assert.matches("message must be a table from a builder, not a nil", message_of { to = TO })
       assert.matches("unknown option ordered", message_of(text("x", nil, { options = { ordered = true } })))
-      assert.matches("key has 0 bytes: expected 1 to 512", message_of(text("x", nil, { key = "" })))
+      assert.matches("key has 0 bytes: expected 1 to 4096", message_of(text("x", nil, { key = "" })))
       assert.matches("number shop is neither", message_of(text("x", nil, { number = "shop" })))
       assert.matches("an entry must be a table", message_of "x")
       local missing = "entry %d of the list is missing: expected a list without holes and other fields"
@@ -713,13 +713,80 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
         done = true
       end)
       assert.same({ 248, 2, 0, 250 }, { summary.sent, summary.failed, summary.maybe_sent, summary.done })
-      assert.same({ "7 to", "8 key" }, { refused[#refused], refused[#refused - 1] })
+      assert.same({ "7 to", "8 key" }, { refused[#refused - 1], refused[#refused] })
       assert.equal(248, #emulator.cloud:messages())
       summary = send_all() -- sends nothing, because the campaign "May" has ended
       assert.equal(248, summary.sent)
       assert.equal(248, #emulator.cloud:messages())
       assert.same({ 0, 0, 0, 0 }, { outbox:campaign("June").sent, outbox:campaign("June").failed,
         outbox:campaign("May").cancelled, outbox:campaign("May").uncertain })
+    end)
+
+    it("makes send_all wait for its own messages, whatever results other machines and earlier runs have", function()
+      local outbox, client, depth = new(), new_client(), nil
+      local other = backend == "memory" and outbox or new(nil, "outbox" .. count)
+      local sender, done = new_sender(outbox, { client = client }), false
+      local function send_all(box, first, body, more)
+        local number = first - 1
+        local options = { outbox = box, campaign = "May", patience = 0 }
+        for option, value in pairs(more or {}) do options[option] = value end
+        local summary = assert(client:send_all(function()
+          number = number + 1
+          if number <= first + 19 then return "4915112345" .. 100 + number, waba.text(body), number end
+        end, options))
+        depth = outbox:depth()
+        return summary
+      end
+      send_all(other, 1, "Hi", { stop = function() return outbox:depth() == 20 end }) -- another machine
+      assert.equal(20, (sender:work()))
+      waba.run(function()
+        waba.spawn(function()
+          waba.sleep(0.3)
+          sender:work { forever = true, interval = 0.02, stop = function() return done end }
+        end)
+        assert.equal(40, send_all(outbox, 21, "Hi").sent)
+        assert.equal(0, depth)
+        -- the outbox refuses the twenty messages from 21 on, because their text differs
+        local summary = send_all(outbox, 41, "Ho")
+        assert.same({ 60, 0 }, { summary.sent, depth })
+        summary = send_all(outbox, 31, "Ho")
+        assert.same({ 60, 10 }, { summary.sent, summary.failed })
+        done = true
+      end)
+    end)
+
+    it("reports an invalid recipient to on_result of send_all, and keeps the keys of campaigns apart", function()
+      local outbox, client, refused = new(), new_client(), {}
+      local sender = new_sender(outbox, { client = client })
+      local function send_all(campaign, rows)
+        local summary
+        waba.run(function()
+          waba.spawn(function() sender:work { forever = true, interval = 0.02, stop = function() return summary end } end)
+          summary = assert(client:send_all(function()
+            local row = table.remove(rows, 1)
+            if row then return row[1], waba.text "Hi", row[2] end
+          end, { outbox = outbox, campaign = campaign, on_result = function(key, _, err)
+            refused[#refused + 1] = key .. ": " .. err.message
+          end }))
+        end)
+        return summary
+      end
+      local rows = { { true, "x" }, { TO, "b:c" }, { {}, "y" }, { OTHER, "d" } }
+      assert.same({ 2, 2 }, { send_all("a", rows).sent, #refused })
+      assert.equal("x: to must be a string or an integer, not a boolean", refused[1])
+      assert.equal(1, send_all("a:b", { { TO, "c" } }).sent)
+      assert.equal(1, send_all(("%:"):rep(512), { { TO, ("k"):rep(512) } }).sent)
+    end)
+
+    it("does not make send_all wait for a dead letter", function()
+      local outbox, client = new { retry = { attempts = 1 } }, new_client()
+      local rows = { "4915112345101" }
+      local function source() return table.remove(rows), waba.text "Hi" end
+      client:send_all(source, { outbox = outbox, campaign = "May", stop = function() return outbox:depth() == 1 end })
+      local taken = outbox.store:take(1, 60)
+      outbox.store:settle { { lease = taken[1], dead = true, reason = "another version" } }
+      rows = { "4915112345101" }
+      assert.equal(0, assert(client:send_all(source, { outbox = outbox, campaign = "May" })).sent)
     end)
 
     it("makes send_all wait if the results can't be read for less than the option patience", function()

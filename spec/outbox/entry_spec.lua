@@ -25,7 +25,7 @@ end
 describe("an entry of an outbox", function()
   it("may have every value at its bounds", function()
     for _, more in ipairs {
-      { key = "k" }, { key = ("k"):rep(512) }, { key = 0 }, { at = 0 }, { at = -5.5 }, { at = 1e12 - 1 }, { at = 1 - 1e12 },
+      { key = "k" }, { key = ("k"):rep(4096) }, { key = 0 }, { at = 0 }, { at = -5.5 }, { at = 1e12 - 1 }, { at = 1 - 1e12 },
       { number = "4930555019" }, { number = 4930555019 }, { bulk = true }, { bulk = false }, { options = {} },
       { options = { data = ("ä"):rep(486) } }, { options = { reply_to = "wamid.1" } }, { options = { timeout = 0.5 } },
     } do
@@ -35,8 +35,8 @@ describe("an entry of an outbox", function()
 
   it("raises an error for a value beyond its bounds", function()
     for _, row in ipairs {
-      { { key = "" }, "option key has 0 bytes: expected 1 to 512" },
-      { { key = ("k"):rep(513) }, "option key has 513 bytes: expected 1 to 512" },
+      { { key = "" }, "option key has 0 bytes: expected 1 to 4096" },
+      { { key = ("k"):rep(4097) }, "option key has 4097 bytes: expected 1 to 4096" },
       { { at = 1e12 }, "option at must be Unix seconds" }, { { at = -1e12 }, "option at must be Unix seconds" },
       { { at = 0 / 0 }, "option at must be" }, { { at = math.huge }, "option at must be" },
       { { number = "12x" }, "option number 12x is neither a phone number nor a phone_number_id" },

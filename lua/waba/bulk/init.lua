@@ -19,7 +19,7 @@ local LONGEST_CAMPAIGN = 1024
 local OPTIONS = {
   concurrency = { "integer>=1", 64 }, -- the largest number of messages in flight. Fewer messages are in flight if the
           -- client's rate limit would delay a message by more than half of its timeout
-  rate = "number>0", -- the largest number of messages per second, besides the client's rate limit
+  rate = "number>0", -- the largest number of messages per second, besides the client's rate limit; not with an outbox
   on_result = "fun(key: any, sent: waba.Sent|nil, err: waba.Error|nil, to: any)", -- called once for each message, in
           -- the order of the responses. If the process ends during a call for an uncertain result, the next run calls
           -- the function again for the same result. If the function raises an error, the run ends after the messages
@@ -71,6 +71,8 @@ local function check(source, options)
   local wrong = journal == "" and "option journal is empty: expected the path of a file"
     or outbox and journal and "option journal can't be combined with the option outbox"
     or outbox and not campaign and "option outbox requires the option campaign"
+    or outbox and options.rate and "option rate can't be combined with the option outbox: set it in the option pace of "
+      .. "the senders' clients"
     or options.suppress and type(options.suppress.suppressed) ~= "function"
       and "option suppress must be a receiver from waba.receiver"
     or campaign and not journal and not outbox and "option campaign requires the option journal or outbox"

@@ -1,9 +1,11 @@
 -- `client:send_all` with an outbox: fills the outbox from the source, and waits until senders have sent the messages.
 
 local core = require "waba.core"
+local encoding = require "waba.encoding"
 local errors = require "waba.errors"
 local figures = require "waba.bulk.figures"
 local keys = require "waba.bulk.keys"
+local recipient = require "waba.recipient"
 local source_reader = require "waba.bulk.source_reader"
 
 local clock = core.clock
@@ -19,7 +21,7 @@ local function entries_of(self, items)
   for index, item in ipairs(items) do
     entries[index] = {
       to = item.to, message = item.message, number = self.options.number, bulk = true, options = self.options.send,
-      campaign = self.options.campaign, key = self.options.campaign .. ":" .. keys.text(item.key),
+      campaign = self.options.campaign, key = self.prefix .. keys.text(item.key),
     }
   end
   return entries
@@ -34,6 +36,14 @@ local function refuse(self, item, err)
   notify(self, item, err)
 end
 
+-- Checks an item as `source_reader.check` does, and its recipient, because `outbox:put` raises an error for a recipient
+-- of a wrong type.
+local function check(self, item)
+  local to, err = recipient.read(item.to)
+  if not to then return nil, err end
+  return source_reader.check(self, item)
+end
+
 -- Returns the items that must be sent. For an item with a repeated key, or whose recipient wants no marketing messages,
 -- calls `on_result` with an error. Returns nil and an error if the receiver's store can't be read.
 local function select_items(self, items)
@@ -44,9 +54,11 @@ local function select_items(self, items)
       refuse(self, item, source_reader.repeated(item.key))
     else
       self.known:set(name, "seen")
-      local is_allowed, err = source_reader.check(self, item)
+      local is_allowed, err = check(self, item)
       if is_allowed then
         selected[#selected + 1] = item
+      elseif err.path == "to" then
+        refuse(self, item, err)
       elseif err.path == "suppress" then
         notify(self, item, err)
       else
@@ -64,7 +76,7 @@ local function put(self, items)
   while #items > 0 do
     local ids, err = self.options.outbox:put(entries_of(self, items))
     if ids then
-      self.accepted = self.accepted + #ids
+      self.puts[#self.puts + 1] = table.concat(ids, " ") -- needs less memory than the ids in a table
       return nil
     elseif err.index then
       refuse(self, table.remove(items, err.index), err)
@@ -76,7 +88,7 @@ local function put(self, items)
   end
 end
 
--- Reads the results of the entries, and calls `on_progress`. Returns the number of entries with a result.
+-- Reads the results of the campaign, and calls `on_progress`. Returns true; or nil and an error.
 local function update(self, is_last)
   local counts, err = self.options.outbox:campaign(self.options.campaign)
   if not counts then return nil, err end
@@ -88,7 +100,18 @@ local function update(self, is_last)
     self.reported = now
     self.options.on_progress(count:read(now))
   end
-  return counts.sent + counts.uncertain + counts.failed + counts.cancelled
+  return true
+end
+
+-- Returns whether all entries of this run have results. The numbers of the campaign do not show this, because they also
+-- contain the results of other runs of the campaign, on other machines and before.
+local function are_finished(self)
+  for index = self.checked + 1, #self.puts do
+    local is_finished, err = self.options.outbox:are_finished(self.puts[index])
+    if not is_finished then return is_finished, err end
+    self.checked = index
+  end
+  return true
 end
 
 local function is_stopped(self)
@@ -111,10 +134,10 @@ end
 local function await_all(self)
   local since = clock()
   while not is_stopped(self) do
-    local finished, err = update(self)
-    if finished then since = clock() end
-    if finished and finished >= self.accepted then return nil end
-    if not finished and clock() - since >= self.options.patience then return err end
+    local is_finished, err = update(self)
+    if is_finished then is_finished, err = are_finished(self) end
+    if is_finished then return nil end
+    if is_finished == false then since = clock() elseif clock() - since >= self.options.patience then return err end
     self.client.transport:sleep(BEAT)
   end
 end
@@ -134,8 +157,10 @@ function outbox_run.run(client, source, options)
   local now = clock()
   local self = setmetatable({
     client = client, source = source, options = options, position = 0,
+    -- of two campaigns "a" and "a:b", the keys "b:c" and "c" are different keys of the outbox
+    prefix = encoding.percent(options.campaign, "[%%:]") .. ":",
     known = keys.new(), recipients = options.unique and {} or nil,
-    count = figures.new(options.total, now, options.suppress ~= nil), reported = now, accepted = 0, refused = 0,
+    count = figures.new(options.total, now, options.suppress ~= nil), reported = now, puts = {}, checked = 0, refused = 0,
   }, OutboxRun)
   local err = fill_all(self) or await_all(self)
   if self.raised then error(self.raised.value, 0) end

@@ -44,7 +44,7 @@ local SEND_OPTIONS = option.with(sending.MESSAGE_OPTIONS, {
 })
 
 local MOST_DATA = 512 - callback_data.OVERHEAD
-local LONGEST_KEY = 512
+local LONGEST_KEY = 4096 -- more bytes than the longest campaign, escaped, and the longest key of `send_all` have
 -- The length of a message's hash in bytes. The value that the store records with the key of an entry consists of the
 -- hash of the message and the id of the entry.
 entries.DIGEST = 32

@@ -121,6 +121,24 @@ function Outbox:get(id)
   return nil, err or unknown(id)
 end
 
+--- Returns whether all entries have results; or nil and an error. `ids` is a text with the ids, separated by spaces. An
+--- entry that the outbox no longer has, or that is a dead letter, counts as an entry with a result.
+function Outbox:are_finished(ids)
+  local names = {}
+  for id in ids:gmatch "%S+" do names[#names + 1] = "state:" .. id end
+  local values, err = self.store:get_all(names)
+  if not values then return nil, err end
+  for _, name in ipairs(names) do
+    local state = values[name] and core.decode(values[name]).state
+    if not state or state == "uncertain" or state == "sending" then
+      local row, failure = self.store:find((name:gsub("^state:", "")))
+      if failure then return nil, failure end
+      if row and row.state ~= "dead" then return false end
+    end
+  end
+  return true
+end
+
 local function in_flight(id)
   return errors.invalid("id", ("id: the entry %s is in flight or was sent: expected a waiting one"):format(id))
 end
