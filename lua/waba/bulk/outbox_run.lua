@@ -160,7 +160,8 @@ function outbox_run.run(client, source, options)
     -- of two campaigns "a" and "a:b", the keys "b:c" and "c" are different keys of the outbox
     prefix = encoding.percent(options.campaign, "[%%:]") .. ":",
     known = keys.new(), recipients = options.unique and {} or nil,
-    count = figures.new(options.total, now, options.suppress ~= nil), reported = now, puts = {}, checked = 0, refused = 0,
+    count = figures.new(options.total, now, options.suppress ~= nil), reported = now, refused = 0, puts = {},
+    checked = 0,
   }, OutboxRun)
   local err = fill_all(self) or await_all(self)
   if self.raised then error(self.raised.value, 0) end
