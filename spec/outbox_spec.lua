@@ -605,6 +605,17 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ 0, 0 }, { outbox:depth(), #outbox:dead_letters() })
     end)
 
+    it("does not send an entry of another version again that may have been sent", function()
+      local outbox = new()
+      outbox.store:put { { id = "new", names = { " " .. TO }, lane = "", body = '{"version":2,"id":"new"}' } }
+      assert.equal(1, #outbox.store:take(1, 0, nil, true)) -- a sender of the other version ends during the send
+      local sender = new_sender(outbox)
+      sender:work()
+      assert.same({ 0, "sending" }, { outbox:retry_dead(), state(outbox, "new") })
+      assert.matches("a sender has taken the entry new", select(2, outbox:cancel("new")).message)
+      assert.same({ 1, 0 }, { outbox:depth(), (sender:work()) })
+    end)
+
     it("returns the ids of a long list whose keys are all known", function()
       local outbox, list, most = new(), {}, backend == "redis" and 4500 or 10
       for index = 1, most do list[index] = text("x", nil, { key = index }) end

@@ -67,8 +67,8 @@ local function view(state, status)
 end
 
 -- Returns the `waba.OutboxState` of an entry without a result.
-local function view_row(row)
-  local state = entries.state(entries.decode(row.body) or { id = "?" }, "waiting")
+local function view_row(row, id)
+  local state = entries.state(entries.decode(row.body) or { id = id }, "waiting")
   if row.is_marked then state.state = "sending" end
   if row.state == "dead" then state.state = "failed" end
   if row.reason then state.error = { kind = "cancelled", message = row.reason } end
@@ -117,7 +117,7 @@ function Outbox:get(id)
   check_text(id, "id", "outbox:get")
   local state, status, row, err = look_up(self, id)
   if state then return view(state, status) end
-  if row then return view_row(row) end
+  if row then return view_row(row, id) end
   return nil, err or unknown(id)
 end
 
@@ -139,30 +139,33 @@ function Outbox:are_finished(ids)
   return true
 end
 
-local function in_flight(id)
-  return errors.invalid("id", ("id: the entry %s is in flight or was sent: expected a waiting one"):format(id))
+local function in_state(id, state)
+  return errors.invalid("id", ('id: the entry %s is in state "%s": expected a waiting one'):format(id, state))
+end
+
+local function is_taken(id)
+  return errors.invalid("id", ("id: a sender has taken the entry %s: expected a waiting one"):format(id))
 end
 
 --- Cancels an entry that waits.
 ---@param id string
 ---@return true|nil ok
----@return waba.Error? err  kind "not_found"; kind "invalid": the message is being sent, or the entry has a result
+---@return waba.Error? err  kind "not_found"; kind "invalid": a sender has taken the entry, or the entry has a result
 function Outbox:cancel(id)
   check_text(id, "id", "outbox:cancel")
   local state, _, row, err = look_up(self, id)
-  if state then
-    local text = 'id: the entry %s is in state "%s": expected a waiting one'
-    return nil, errors.invalid("id", text:format(id, state.state))
-  end
+  if state then return nil, in_state(id, state.state) end
   if not row then return nil, err or unknown(id) end
-  local entry = row.state == "waiting" and not row.is_marked and entries.decode(row.body)
-  if not entry then return nil, in_flight(id) end
+  if row.state == "dead" then return nil, in_state(id, "failed") end
+  local entry, reason = entries.decode(row.body)
+  if row.state == "taken" or row.is_marked then return nil, is_taken(id) end
+  if not entry then return nil, errors.invalid("id", ("id: the entry %s can't be cancelled: %s"):format(id, reason)) end
   row.records = self:final_records(entry, entries.state(entry, "cancelled"))
   local count, refusal = self.store:drop { row }
   if count ~= 0 then return count and true, refusal end
   state = look_up(self, id) -- the entry was taken; or it was removed, and the reply of the store was lost
   if state and state.state == "cancelled" then return true end
-  return nil, in_flight(id)
+  return nil, is_taken(id)
 end
 
 --- Records a status, which proves that the platform has accepted the message. Other statuses have no effect.

@@ -34,7 +34,9 @@ local queue = {}
 ---@field step? "client"|table  the function of the program that runs: the option `client`, or the method `send` of this
 ---        client
 
--- Decodes the entries of several leases. Entries that can't be decoded become dead letters.
+-- Decodes the entries of several leases. An entry that can't be decoded becomes a dead letter. If the message of such
+-- an entry may have been sent, the entry waits for a sender that can decode it, because `retry_dead` would send a dead
+-- letter again.
 local function read(self, leases, seconds, is_marked, now)
   local taken, unreadable = {}, {}
   for index = 1, #leases do
@@ -47,7 +49,10 @@ local function read(self, leases, seconds, is_marked, now)
         event = nil, renew_at = nil, group = nil, thread = nil, -- the fields of an entry of inbox/work
       }
     else
-      unreadable[#unreadable + 1] = { lease = lease, dead = true, reason = body }
+      local is_dead = not lease.was_marked or nil
+      unreadable[#unreadable + 1] = {
+        lease = lease, dead = is_dead, delay = not is_dead and seconds or nil, reason = body,
+      }
     end
   end
   if #unreadable > 0 then self.store:settle(unreadable) end
