@@ -2,7 +2,7 @@
 
 local backlog = require "bench.support.backlog"
 
-for _, home in ipairs { "sqlite", "redis" } do
+for _, home in ipairs { "memory", "sqlite", "redis" } do
   describe("many events that wait in " .. home, function()
     it("are all stored, and the events in front of them are handled", function()
       local reported

@@ -13,7 +13,17 @@ local TAKEN = 16 -- events of one `take`
 
 local backlog = {}
 
+-- Each function returns an inbox; a function that returns the bytes of its events; a function that stops its server;
+-- and nil or a function that returns the seconds of CPU of its server.
 local places = {}
+
+function places.memory()
+  return waba.inbox.memory { max = 1e9 }, function()
+    collectgarbage()
+    collectgarbage()
+    return collectgarbage "count" * 1024
+  end, function() end
+end
 
 function places.sqlite(folder)
   local file = folder:file "backlog.db"
@@ -24,16 +34,13 @@ end
 
 function places.redis()
   local server = redis.start()
+  local function info(section) return process.run(("redis-cli -p %d info %s"):format(server.port, section)) end
   return waba.inbox.redis { port = server.port }, function()
-    return tonumber(process.run(("redis-cli -p %d info memory"):format(server.port)):match "used_memory:(%d+)")
-  end, function() server:stop() end
-end
-
--- Returns the CPU time of a function call in microseconds per event.
-local function cost(events, call)
-  local before = os.clock()
-  call()
-  return (os.clock() - before) / events * 1e6
+    return tonumber(info("memory"):match "used_memory:(%d+)")
+  end, function() server:stop() end, function()
+    local text = info "cpu"
+    return tonumber(text:match "used_cpu_user:([%d.]+)") + tonumber(text:match "used_cpu_sys:([%d.]+)")
+  end
 end
 
 local function put(inbox, mark, events)
@@ -56,33 +63,64 @@ local function handle(inbox, events)
   assert(inbox:exchange(done, 0))
 end
 
--- Returns the median costs of `put` and of handling `events` events, for each inbox. Each round measures all inboxes,
--- because the speed of the machine varies.
-local function measure(inboxes, events, rounds)
-  local results = {}
-  for index = 1, #inboxes do results[index] = { puts = {}, takes = {} } end
+-- The calls that are measured, and the names of their costs for this process and for the server.
+local CALLS = {
+  { name = "put", server_name = "server_put", call = put },
+  { name = "handle", server_name = "server_handle", call = function(inbox, _, events) handle(inbox, events) end },
+}
+
+local function median(values)
+  table.sort(values)
+  return values[math.ceil(#values / 2)]
+end
+
+local function mean(values)
+  local sum = 0
+  for _, value in ipairs(values) do sum = sum + value end
+  return sum / #values
+end
+
+-- Measures `put` and the handling of `events` events, for each of the inboxes. Returns a table for each inbox with the
+-- averages: microseconds of CPU per event. Each round measures all inboxes, because the speed of the machine varies.
+local function measure(inboxes, events, rounds, average)
+  local lists, results = {}, {}
+  for index = 1, #inboxes do lists[index] = { put = {}, handle = {}, server_put = {}, server_handle = {} } end
   for round = 1, rounds do
-    for index, inbox in ipairs(inboxes) do
-      local result = results[index]
-      result.puts[round] = cost(events, function() put(inbox, "m" .. round, events) end)
-      result.takes[round] = cost(events, function() handle(inbox, events) end)
+    for index, one in ipairs(inboxes) do
+      for _, part in ipairs(CALLS) do
+        local server_before, before = one.server_cpu and one.server_cpu(), os.clock()
+        part.call(one.inbox, "m" .. round, events)
+        lists[index][part.name][round] = (os.clock() - before) / events * 1e6
+        if server_before then
+          lists[index][part.server_name][round] = (one.server_cpu() - server_before) / events * 1e6
+        end
+      end
     end
   end
-  for _, result in ipairs(results) do
-    table.sort(result.puts)
-    table.sort(result.takes)
-    result.put, result.handle = result.puts[math.ceil(rounds / 2)], result.takes[math.ceil(rounds / 2)]
+  for index, list in ipairs(lists) do
+    results[index] = {}
+    for name, values in pairs(list) do results[index][name] = values[1] and average(values) end
   end
-  return results[1], results[2]
+  return results
 end
 
 --- Returns the costs with a backlog and with an empty inbox; and, for the backlog, the number of events, the bytes of
 --- each event, and the memory of the process before and after the events were stored.
----@param options { home: "sqlite"|"redis", count: integer, events: integer?, rounds: integer?, report: fun(stored: integer)? }
+---@param options { home: "memory"|"sqlite"|"redis", count: integer, events: integer?, rounds: integer?, report: fun(stored: integer)? }
 function backlog.run(options)
   local folder, other = process.folder(), process.folder()
-  local inbox, size, stop = places[options.home](folder)
-  local empty, _, stop_empty = places[options.home](other)
+  local events, rounds = options.events or 3200, options.rounds or 5
+  local inbox, size, stop, server_cpu = places[options.home](folder)
+  local empty, _, stop_empty, empty_cpu = places[options.home](other)
+  local full_place, empty_place = { inbox = inbox, server_cpu = server_cpu }, { inbox = empty, server_cpu = empty_cpu }
+  local average, measured_first = median, nil
+  -- In memory, the garbage collector also works for the waiting events. Its work is irregular, so the costs are means of
+  -- many rounds, in which the process allocates as much memory as the waiting events have. The empty inbox is measured
+  -- before the events are stored.
+  if options.home == "memory" then
+    rounds, average = math.max(rounds, math.ceil(options.count / events)), mean
+    measured_first = measure({ empty_place }, events, rounds, average)[1]
+  end
   put(inbox, "f", BATCH)
   local before, first, stored = size(), memory.of_process "VmRSS", 0
   while stored < options.count do
@@ -95,7 +133,9 @@ function backlog.run(options)
     depth = inbox:depth(), bytes = (size() - before) / stored, resident_before = first,
     resident = memory.of_process "VmRSS",
   }
-  result.behind, result.empty = measure({ inbox, empty }, options.events or 3200, options.rounds or 5)
+  local measured = measure(measured_first and { full_place } or { full_place, empty_place }, events, rounds, average)
+  result.behind, result.empty = measured[1], measured_first or measured[2]
+  for _, costs in ipairs { result.behind, result.empty } do costs.all = costs.put + costs.handle end
   inbox:close()
   empty:close()
   stop()
