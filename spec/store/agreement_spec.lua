@@ -1,7 +1,7 @@
 -- The three stores (memory, SQLite, Redis) agree: random calls have the same results in each store, and leave the same
 -- entries, dead letters and records. Times are now or far away, so that no result depends on the moment of a call. Each
--- entry has at most one name, because the contract does not define the order of entries after two conversations are
--- joined.
+-- entry has at most one name, because the store in Redis does not find an entry whose lease was lost, and whose
+-- conversation was then joined with another one.
 
 local process = require "spec.support.process"
 local redis = require "spec.support.redis"

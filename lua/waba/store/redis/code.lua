@@ -76,18 +76,26 @@ local function is_begun(queue)
     or call("EXISTS", queue_key(queue)) == 1 and not call("ZSCORE", due_of(queue), queue)
 end
 
+-- Removes and returns the items of a queue, except a first item that was taken before.
+local function take_waiting(queue)
+  local first = is_begun(queue) and 1 or 0
+  local items = call("LRANGE", queue_key(queue), first, -1)
+  if first == 1 then
+    call("LTRIM", queue_key(queue), 0, 0)
+  elseif #items > 0 then
+    call("DEL", queue_key(queue))
+    call("ZREM", due_of(queue), queue)
+  end
+  return items
+end
+
 local function merge(from, to)
   write_due()
-  local first = is_begun(from) and 1 or 0
-  local items = call("LRANGE", queue_key(from), first, -1)
+  local items = take_waiting(from)
   if #items == 0 then return end
-  if first == 1 then
-    call("LTRIM", queue_key(from), 0, 0)
-  else
-    call("DEL", queue_key(from))
-    call("ZREM", due_of(from), from)
-  end
-  for _, item in ipairs(items) do append(to, item, id_of(item)) end
+  for _, item in ipairs(take_waiting(to)) do items[#items + 1] = item end
+  table.sort(items, function(a, b) return tonumber(id_of(a) or 0) < tonumber(id_of(b) or 0) end)
+  for _, item in ipairs(items) do append(to, item, id_of(item) or whole(now)) end
 end
 
 local function name_store(remember, lanes)

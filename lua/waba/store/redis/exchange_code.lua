@@ -212,7 +212,7 @@ if n > 0 then
         call("HDEL", key "marked", unpack(queues))
       end
       for index, queue in ipairs(queues) do
-        local item, attempt = call("LINDEX", queue_key(queue), 0), tonumber(tries[index] or 0) + 1
+        local item, attempt = call("LINDEX", queue_key(queue), 0), (tonumber(tries[index] or 0) or 0) + 1
         local target = string.sub(queue, 1, 6) == "later:" and call("HGET", key "later", queue)
         local line_end = item and string.match(item, "^%d+ [^\n]*()\n")
         if item and not line_end then -- the item is damaged, or from another program

@@ -37,7 +37,7 @@ end
 
 local function add_item(queue, index, item, is_held, mark)
   if index > 1 then return add_row("waiting", queue, 0, "", "", item) end
-  local tries = (call("HGET", key "tries", queue) or 0) + (is_held and 1 or 0)
+  local tries = (tonumber(call("HGET", key "tries", queue) or 0) or 0) + (is_held and 1 or 0)
   if call("HEXISTS", key "marked", queue) == 1 then mark = "!" end
   add_row(is_held and "taken" or "waiting", queue, tries, call("HGET", key "why", queue) or "", "", item, mark)
 end
@@ -113,18 +113,33 @@ return 1
 -- Removes entries that are not taken, and returns their number. Arguments: the number of entries, the queue and the id
 -- of each entry, and the records.
 local DROP = code.HEAD .. code.ADVANCE .. code.RECORDS .. [[
-local made, count = {}, tonumber(ARGV[1])
-for position = 2, 2 * count, 2 do
-  local before, queue, index, item = growth, ARGV[position]
-  for place, other in ipairs(call("LRANGE", queue_key(queue), 0, -1)) do
-    if id_of(other) == ARGV[position + 1] then index, item = place, other end
+local made, count, read = {}, tonumber(ARGV[1]), {}
+-- Reads the first items of a queue, and then all items. A queue that was read again for each entry could have so many
+-- items that the script takes minutes.
+local function item_of(queue, id)
+  local items = read[queue]
+  if not items then
+    items = {}
+    for _, item in ipairs(call("LRANGE", queue_key(queue), 0, count)) do items[id_of(item) or ""] = item end
+    read[queue] = items
   end
+  if not items[id] and not items.are_all then
+    items.are_all = true
+    for _, item in ipairs(call("LRANGE", queue_key(queue), 0, -1)) do items[id_of(item) or ""] = item end
+  end
+  return items[id]
+end
+
+for position = 2, 2 * count, 2 do
+  local before, queue, id = growth, ARGV[position], ARGV[position + 1]
+  local item = item_of(queue, id)
   local name = item and string.match(item, "^%d+ ([^\n]*)")
-  if index == 1 and call("ZREM", due_of(queue), queue) == 1 then
-    advance(queue, true, name)
-    call("HDEL", key "later", queue)
-  elseif index and index > 1 then
-    call("LREM", queue_key(queue), 1, item)
+  if item and call("LINDEX", queue_key(queue), 0) == item then
+    if call("ZREM", due_of(queue), queue) == 1 then
+      advance(queue, true, name)
+      call("HDEL", key "later", queue)
+    end
+  elseif item and call("LREM", queue_key(queue), 1, item) == 1 then
     if name ~= "" then call("HDEL", key "ids", name) end
     growth = growth - 1
   end

@@ -95,10 +95,10 @@ local function run(self, text, words, commands)
   end
 end
 
---- Returns the id, the name and the body of an item.
+--- Returns the id, the name and the body of an item. A damaged item has the id "0".
 function script.parts_of_item(item)
   local id, name, start = item:match "^(%d+) ([^\n]*)\n()"
-  return id, name, item:sub(start)
+  return id or "0", name or "", item:sub(start or 1)
 end
 
 --- Appends the number of lanes and the lanes to the words of a command.
