@@ -366,7 +366,7 @@ local nginx = {}
 --- The options for running the handlers of a receiver.
 ---@class waba.WorkOptions
 ---@field concurrency? integer  the largest number of handlers that run at the same time. Outside of an event loop, a number above 1 starts an event loop, as `waba.run` does; default: 1
----@field batch? integer  the largest number of events that are taken in one call of the inbox, each of a different customer. If handlers are slow, at most one event for each free handler is taken; default: 16
+---@field batch? integer  the largest number of events that are taken in one call of the inbox, each of a different customer. If handlers are slow, at most one event for each free handler is taken; default: 64
 ---@field lease? number  after this many seconds without a renewal, another worker may take the event; default: 60
 ---@field forever? boolean  true: waits for events when none is due, and writes to standard error when the inbox can't be read; default: false
 ---@field interval? number  with `forever`: the seconds between two checks of an empty inbox; default: 0.25
@@ -671,7 +671,7 @@ local nginx = {}
 --- The options for running handlers in nginx.
 ---@class waba.NginxOptions
 ---@field concurrency? integer  the largest number of handlers that run at once in each worker process; 0: other programs handle the stored events; default: 4
----@field batch? integer  the largest number of events that are taken at once, as in `receiver:work`; default: 8
+---@field batch? integer  the largest number of events that are taken at once, as in `receiver:work`; default: 64
 ---@field lease? number  seconds of a lease, as in `receiver:work`; default: 60
 ---@field interval? number  seconds between checks for events that other processes stored; default: 1
 
@@ -779,7 +779,7 @@ local nginx = {}
 ---@field path? string  the only path that the server accepts; default: all paths
 ---@field tls? { cert: string, key: string }  PEM texts, or paths of PEM files; default: HTTP without TLS, for use behind a proxy
 ---@field concurrency? integer  the largest number of handlers that run at once; 0: other processes handle the stored events; default: 4
----@field batch? integer  the largest number of events that are taken at once, as in `receiver:work`; default: 8
+---@field batch? integer  the largest number of events that are taken at once, as in `receiver:work`; default: 64
 ---@field lease? number  seconds of a lease, as in `receiver:work`; default: 60
 ---@field interval? number  seconds between checks for events that other processes stored; default: 0.5
 ---@field grace? number  seconds after `server:stop` in which requests and handlers can finish; default: 10

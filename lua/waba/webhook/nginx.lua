@@ -19,7 +19,7 @@ local nginx = {}
 local OPTIONS = {
   concurrency = { "integer>=0", 4 }, -- the largest number of handlers that run at once in each worker process; 0: other
                                      -- programs handle the stored events
-  batch = { "integer>=1", 8 },       -- the largest number of events that are taken at once, as in `receiver:work`
+  batch = { "integer>=1", 64 },      -- the largest number of events that are taken at once, as in `receiver:work`
   lease = { "number>0", 60 },        -- seconds of a lease, as in `receiver:work`
   interval = { "number>0", 1 },      -- seconds between checks for events that other processes stored
 }

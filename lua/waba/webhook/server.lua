@@ -33,7 +33,7 @@ local OPTIONS = {
                                      -- proxy
   concurrency = { "integer>=0", 4 }, -- the largest number of handlers that run at once; 0: other processes handle the
                                      -- stored events
-  batch = { "integer>=1", 8 },       -- the largest number of events that are taken at once, as in `receiver:work`
+  batch = { "integer>=1", 64 },      -- the largest number of events that are taken at once, as in `receiver:work`
   lease = { "number>0", 60 },        -- seconds of a lease, as in `receiver:work`
   interval = { "number>0", 0.5 },    -- seconds between checks for events that other processes stored
   grace = { "number>=0", 10 },       -- seconds after `server:stop` in which requests and handlers can finish

@@ -26,7 +26,7 @@ local work = {}
 work.OPTIONS = {
   concurrency = { "integer>=1", 1 }, -- the largest number of handlers that run at the same time. Outside of an event
                                      -- loop, a number above 1 starts an event loop, as `waba.run` does
-  batch = { "integer>=1", 16 },      -- the largest number of events that are taken in one call of the inbox, each of a
+  batch = { "integer>=1", 64 },      -- the largest number of events that are taken in one call of the inbox, each of a
                                      -- different customer. If handlers are slow, at most one event for each free
                                      -- handler is taken
   lease = { "number>0", 60 },        -- after this many seconds without a renewal, another worker may take the event
