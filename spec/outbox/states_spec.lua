@@ -83,7 +83,7 @@ describe("the state of an entry that was not sent", function()
       local ok, err = outbox:cancel(id)
       assert.is_nil(ok)
       assert.same({ "invalid", "id" }, { err.kind, err.path })
-      assert.matches("a sender has taken the entry .*: expected a waiting one", err.message, 1, true)
+      assert.matches(": expected a waiting one", err.message, 1, true)
       if mark then assert(outbox.store:settle { { lease = lease, extend = 0, mark = true } }) end
       if not mark then assert(outbox.store:settle { { lease = lease, release = true } }) end
       ok = outbox:cancel(id)
