@@ -33,11 +33,9 @@ function Outbox:record(name, value, is_kept)
   return { name = name, value = assert(core.encode(value)), seconds = is_kept and self.keep or nil }
 end
 
---- Returns the records to write for a finished entry, and among them the additional record `record` if it is not nil.
---- `state` is a `waba.OutboxState`; if `text` is set, its JSON text is `text`, and only its field `state` is read.
-function Outbox:final_records(entry, state, record, text)
-  local name, keep = "state:" .. entry.id, self.keep
-  local records = { { name = name, value = text or assert(core.encode(state)), seconds = keep }, record }
+--- Returns the records to write for a finished entry. `state` is its `waba.OutboxState`.
+function Outbox:final_records(entry, state)
+  local keep, records = self.keep, { self:record("state:" .. entry.id, state, true) }
   if entry.key then
     local value = entry.digest .. entry.id
     records[#records + 1] = { name = entries.key(entry), value = value, seconds = keep, of_key = true }

@@ -91,20 +91,6 @@ local function before_retry(_, call)
   call.before_attempt = before_attempt
 end
 
--- Sends the body that `outbox:put` has encoded.
-local function send_body(self, held, client)
-  local entry, options = held.entry, held.entry.options
-  local call = { -- a field `= nil` reserves memory for a value that is set later
-    body = held.body, to = entry.to, sender = self, held = held, before_retry = before_retry, head = nil, timeout = nil,
-    connect_timeout = nil,
-  }
-  if entry.bulk then call.bulk = true end
-  if not held.is_marked then call.before_attempt = before_attempt end
-  if not options then return encoded.send(client, call) end
-  call.timeout = options.timeout
-  return encoded.send(client, call, options.marketing and true)
-end
-
 -- Sends the message of an entry by `client:send`, which checks and encodes the message again.
 local function send_message(self, held, client)
   local entry, options = held.entry, {}
@@ -122,9 +108,8 @@ local function is_traced(self, client)
   return hosting == "cloud" or nil
 end
 
--- Sets the change for the result of an attempt to send a message.
-local function conclude(self, held, client, sent, err)
-  if sent then return results.finish_sent(self, held, sent) end
+-- Sets the change for an attempt to send a message that has returned or raised an error.
+local function fail(self, held, client, err)
   if self.suppress then
     require("waba.client.suppression").note(self.suppress, client, address_of(held.entry), err, held.entry.number)
   end
@@ -139,24 +124,38 @@ local function deliver(self, held, client)
     return results.put_back(self, held, err)
   end
   local entry = held.entry
+  local options = entry.options
   if self.suppress then
     local is_allowed, err = require("waba.client.suppression").check(self.suppress, client, address_of(entry),
-      entries.message_of(held.body), entry.options and entry.options.marketing and true or nil, entry.number)
+      entries.message_of(held.body), options and options.marketing and true or nil, entry.number)
     if not is_allowed then return results.put_back(self, held, err) end
   end
   local now = clock()
   if now >= held.ends then held.is_marked = nil end -- the lease has expired, so `mark` must renew it before the send
-  held.is_traced, held.sending = is_traced(self, client), time()
   local takes_body = entry.waba == version and encoded.can_send(client, entry.hosting)
-    and not (entry.options and entry.options.check_contact)
+    and not (options and options.check_contact)
   -- a message that must wait gets the mark after the wait; if the process ends during the wait, the result is certain
   local starts_now = takes_body and encoded.leaves_at_once(client, entry.to, entry.bulk, now)
   self.inbox.marks = starts_now and now - held.taken_at < MOMENT
   if held.is_marked and not starts_now then unmark(self, held) end
-  held.step = client
-  local sent, err = (takes_body and send_body or send_message)(self, held, client)
+  held.sending, held.step = time(), client
+  local sent, err
+  if takes_body then -- sends the body that `outbox:put` has encoded
+    held.is_traced = entry.hosting == "cloud" or nil
+    local call = { -- a field `= false` reserves memory for a value that is set later
+      body = held.body, to = entry.to, sender = self, held = held, before_retry = before_retry, head = false,
+      timeout = options and options.timeout or false, connect_timeout = false,
+    }
+    if entry.bulk then call.bulk = true end
+    if not held.is_marked then call.before_attempt = before_attempt end
+    sent, err = encoded.send(client, call, options and options.marketing and true)
+  else
+    held.is_traced = is_traced(self, client)
+    sent, err = send_message(self, held, client)
+  end
   held.step = nil
-  return conclude(self, held, client, sent, err)
+  if sent then return results.finish(self, held, sent) end
+  return fail(self, held, client, err)
 end
 
 -- Calls `fn` with the client of an entry. `held.release` is called after the entry has its result.
@@ -176,7 +175,7 @@ local function recover(self, held, raised)
   if not client then return false, raised end
   if client == "client" then return results.put_back(self, held, err) end
   err.maybe_sent, err.message = held.is_marked, "client:send raised an error: " .. err.message
-  return conclude(self, held, client, nil, err)
+  return fail(self, held, client, err)
 end
 
 local function died()
@@ -191,9 +190,9 @@ local function decide(self, held, state)
   local entry = held.entry
   local status, err = self.outbox:read("status:" .. entry.id)
   if err then return results.put_back(self, held, err) end
-  if status then return results.finish_sent(self, held, { id = status.message_id, input = entry.to }) end
+  if status then return results.finish(self, held, { id = status.message_id, input = entry.to }) end
   if not self.resend or state.resent then
-    results.finish_as(self, held, "uncertain", errors.new(state.error))
+    results.finish(self, held, nil, "uncertain", errors.new(state.error))
     return nil -- `work` has already counted the uncertain result
   end
   entry.resent, self.counts.resent, held.before, held.is_marked = true, self.counts.resent + 1, state, nil

@@ -43,10 +43,10 @@ local function read(self, leases, seconds, is_marked, now)
     local lease = leases[index]
     local entry, body, is_plain = entries.decode(lease.body)
     if entry then
-      taken[#taken + 1] = { -- a field `= nil` reserves memory for a value that is set later
+      taken[#taken + 1] = { -- a field `= false` reserves memory for a value that is set later
         lease = lease, entry = entry, body = body, seconds = seconds, taken_at = now, ends = now + seconds,
-        is_plain = is_plain, is_marked = is_marked, is_traced = nil, sending = nil, step = nil, change = nil,
-        event = nil, renew_at = nil, group = nil, thread = nil, -- the fields of an entry of inbox/work
+        is_plain = is_plain, is_marked = is_marked, is_traced = false, sending = false, step = false, change = false,
+        event = false, renew_at = false, group = false, thread = false, -- the fields of an entry of inbox/work
       }
     else
       local is_dead = not lease.was_marked or nil
@@ -61,7 +61,7 @@ end
 
 local function changes_of(done)
   local changes = {}
-  for index = 1, #done do changes[#changes + 1] = done[index].change end
+  for index = 1, #done do changes[#changes + 1] = done[index].change or nil end
   return changes
 end
 

@@ -22,7 +22,7 @@ end
 --- Returns the record `state:<id>` of an entry that is not finished and reaches the state `name` now.
 function results.state_record(self, held, name, err)
   local state = state_of(held, name)
-  state.error, state.traced = entries.plain_error(err), held.is_traced
+  state.error, state.traced = entries.plain_error(err), held.is_traced or nil
   return self.outbox:record("state:" .. state.id, state)
 end
 
@@ -38,33 +38,37 @@ local function call_on_result(self, held)
   if not ok then io.stderr:write("waba: on_result failed: ", printable.text(raised), "\n") end
 end
 
-local SENT = { state = "sent" }
-
-local function finish(self, held, name, sent, err)
-  local entry, outbox, counts, message = held.entry, self.outbox, self.counts, nil
-  local text = sent and held.is_plain and not held.times and entries.sent_text(entry, held.sending, sent)
-  local state = text and SENT or state_of(held, name)
+-- Returns the records for an entry that is finished in the state `name`.
+local function records_of(self, held, name, sent, err)
+  local state, id = state_of(held, name), sent and sent.id
   if sent then
-    local id = sent.id
-    if not text then state.message_id, state.wa_id = entries.plain(id), entries.plain(sent.wa_id) end
-    if id and not held.is_traced then message = { name = "message:" .. id, value = entry.id, seconds = outbox.keep } end
+    state.message_id, state.wa_id = entries.plain(id), entries.plain(sent.wa_id)
   else
     state.error = entries.plain_error(err)
-    name = err.maybe_sent and "uncertain" or "failed"
   end
-  counts[name] = counts[name] + 1
-  local change = {
-    lease = held.lease, done = "always", records = outbox:final_records(entry, state, message, text or nil), lost = nil,
-  }
+  return self.outbox:final_records(held.entry, state)
+end
+
+--- Finishes an entry in the state "sent" if `sent` is set, else in the state `name`, "failed" or "uncertain".
+function results.finish(self, held, sent, name, err)
+  local id, keep, counts = held.entry.id, self.outbox.keep, self.counts
+  local text = sent and held.is_plain and not held.times and entries.sent_text(held.entry, held.sending, sent)
+  local records = text and { { name = "state:" .. id, value = text, seconds = keep }, nil } -- `nil` reserves memory
+    or records_of(self, held, name or "sent", sent, err)
+  if sent then
+    counts.sent = counts.sent + 1
+    if sent.id and not held.is_traced then
+      records[#records + 1] = { name = "message:" .. sent.id, value = id, seconds = keep }
+    end
+  else
+    name = err.maybe_sent and "uncertain" or "failed"
+    counts[name] = counts[name] + 1
+  end
+  local change = { lease = held.lease, done = "always", records = records, lost = false } -- `lost` is set by the store
   if self.on_result then change.after, change.sent, change.err = call_on_result, sent, err end
   held.change = change
   return sent ~= nil, err
 end
-
-function results.finish_sent(self, held, sent) return finish(self, held, "sent", sent) end
-
---- Finishes an entry in the state "failed" or "uncertain".
-function results.finish_as(self, held, name, err) return finish(self, held, name, nil, err) end
 
 -- Makes an entry due if a status of its message came before its state was stored.
 local function look_for_status(self, held)
@@ -75,7 +79,7 @@ end
 --- Lets an entry wait for a status of its message. Finishes the entry if statuses can't contain the id of the entry.
 function results.await_status(self, held, err)
   local entry = held.entry
-  if not held.is_traced then return results.finish_as(self, held, "uncertain", err) end
+  if not held.is_traced then return results.finish(self, held, nil, "uncertain", err) end
   entry.is_uncertain = true
   local record = results.state_record(self, held, "uncertain", err)
   local change = {
@@ -96,13 +100,13 @@ function results.put_back(self, held, err)
   local is_refused_key = err.status == 401 -- an error about an incomplete response has the kind "network", not "auth"
   local is_temporary = err.retryable or TEMPORARY[err.kind] or is_refused_key or err.path == "number"
   if not is_temporary or attempts >= retry.attempts then
-    if held.before then return results.finish_as(self, held, "uncertain", errors.new(held.before.error)) end
+    if held.before then return results.finish(self, held, nil, "uncertain", errors.new(held.before.error)) end
     if held.lease.was_marked or held.entry.is_uncertain then -- an earlier attempt may have sent the message
       local copy = entries.plain_error(err)
       copy.maybe_sent = true
-      return results.finish_as(self, held, "uncertain", errors.new(copy))
+      return results.finish(self, held, nil, "uncertain", errors.new(copy))
     end
-    return results.finish_as(self, held, "failed", err)
+    return results.finish(self, held, nil, "failed", err)
   end
   local delay = math.min(retry.max, retry.base * 2 ^ math.min(attempts - 1, 40)) * (0.5 + core.random() / 2)
   delay = math.max(delay, err.retry_after or 0)

@@ -8,7 +8,7 @@ local clock, huge, max, min = core.clock, math.huge, math.max, math.min
 local leases = {}
 
 local PATIENCE = 0.005 -- the seconds for which an acknowledgement waits for the next webhook
-local JOIN = 0.001 -- the seconds for which the result of a sender waits for other results
+local JOIN = 0.002 -- the seconds for which the first result of a sender waits for other results
 -- The longest wait in seconds. After each wait, handlers.reap_dead finds coroutines that the event loop has ended.
 local LONGEST = 1
 

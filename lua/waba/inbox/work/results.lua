@@ -5,7 +5,7 @@ local coroutines = require "waba.coroutines"
 local errors = require "waba.errors"
 local printable = require "waba.printable"
 
-local clock, min = core.clock, math.min
+local clock = core.clock
 
 local results = {}
 
@@ -30,38 +30,36 @@ local function report_blocked(self, late)
   results.report(self, text:format(late, self.lease))
 end
 
-local function acknowledge_later(self, event, now)
-  local finished, look_at = self.finished, now
-  finished[#finished + 1] = event
-  if self.active > 0 or not self.is_sender then look_at = now + self.patience end
-  if look_at < self.look_at then self.look_at = look_at end
-end
-
 --- Stores the result of an event's handlers. `ok` is nil if the sender has counted the result. `left` is set if no
 --- handler has run, because the event is due only after `left` seconds.
 function results.finish(self, entry, ok, raised, left)
-  if not self.running[entry] then return end -- `reap_dead` has stored another result
-  local now, group = clock(), entry.group
-  self.running[entry] = nil
-  self.active = self.active - 1
+  local running, active, is_sender = self.running, self.active - 1, self.is_sender
+  if not running[entry] then return end -- `reap_dead` has stored another result
+  local now, group, look_at = clock(), entry.group
+  running[entry], self.active = nil, active
   if entry.release then entry.release() end
   if now > entry.renew_at then report_blocked(self, now - entry.renew_at) end
-  if self.active == 0 and not self.queue[1] then self.was_quick = now - self.taken_at < results.MOMENT end
+  if active == 0 and not self.queue[1] then self.was_quick = now - self.taken_at < results.MOMENT end
   if group then group.running = group.running - 1 end
   if left then
-    self.look_at = min(self.look_at, now + left)
-  elseif ok or self.is_sender then
+    look_at = now + left
+  elseif ok or is_sender then
     if ok then self.handled = self.handled + 1 end
     if ok == false then self.failed, self.raised = self.failed + 1, raised end
-    acknowledge_later(self, entry.event, now)
+    local finished = self.finished
+    local count = #finished + 1
+    finished[count], look_at = entry.event, now
+    if active > 0 or not is_sender then look_at = now + self.patience end
+    if is_sender and count == 1 then self.look_at = look_at end -- the first result waits for others
   else
     -- after an uncertain result the handler is not called again, because the handler could send its message twice
     local is_uncertain = errors.is_error(raised) and (raised.maybe_sent or raised.is_final)
     if self.failed == self.reported.failed then self.report_at = clock() + REPORT end
     self.failed, self.raised = self.failed + 1, raised
     local delay = self.inbox:fail(entry.event, coroutines.text_of(raised), is_uncertain)
-    self.look_at = min(self.look_at, clock() + (delay or 0))
+    look_at = clock() + (delay or 0)
   end
+  if look_at < self.look_at then self.look_at = look_at end
 end
 
 -- Adds the entries of an outbox whose change has a function `after` to the list for `call_after`.

@@ -23,17 +23,17 @@ end
 -- Makes one change. Returns whether the lease was valid. If the lease was not valid and `done` is "always", the second
 -- result is whether the entry was removed.
 local function make_change(self, change)
-  local following = change.following or NO_ENTRIES
-  local entry = change.lease.item
+  local lease, following = change.lease, change.following or NO_ENTRIES
+  local entry = lease.item
   local conversation = entry.conversation
-  local is_held = entry.lease == change.lease and conversation[conversation.first] == entry and conversation.place
+  local is_held = entry.lease == lease and conversation[conversation.first] == entry and conversation.place
   if not is_held then
     return false, change.done == "always"
       and (conversations.remove_entry(self, entry) or conversations.remove_dead(self, entry))
   elseif change.done then
-    for _, other in ipairs(following) do conversations.remove_entry(self, other) end
+    for index = 1, #following do conversations.remove_entry(self, following[index]) end
     conversations.remove_first(self, conversation)
-    change.lease.item = REMOVED
+    lease.item = REMOVED
   elseif change.dead then
     conversations.make_dead(self, conversation, change.reason)
     for _, other in ipairs(following) do

@@ -39,7 +39,6 @@ end
 
 local function stop_rest(self, conversation)
   local heap, place = self.resting, conversation.place
-  if not place then return end
   local last = heap[#heap]
   heap[#heap], conversation.place = nil, false
   if last == conversation then return end
@@ -49,14 +48,14 @@ end
 
 --- Moves a conversation into the heap, so that its first entry is not taken for `seconds` seconds.
 function conversations.rest(self, conversation, seconds)
-  stop_rest(self, conversation)
+  if conversation.place then stop_rest(self, conversation) end
   conversation.due = now() + seconds
   sift_up(self.resting, conversation, #self.resting + 1)
 end
 
 local function make_ready(self, conversation)
   if conversation.is_ready then return end
-  stop_rest(self, conversation)
+  if conversation.place then stop_rest(self, conversation) end
   conversation.is_ready = true
   local list = conversation.bulk and self.ready_bulk or self.ready
   list.last = list.last + 1
@@ -143,18 +142,16 @@ function conversations.name_store(self)
 end
 
 function conversations.remove_first(self, conversation)
-  local entry = conversation[conversation.first]
-  conversation[conversation.first] = nil
-  conversation.first = conversation.first + 1
+  local first, name = conversation.first, conversation.name
+  local entry = conversation[first]
+  conversation[first], conversation.first = nil, first + 1
   self.count = self.count - 1
   if entry.id then self.ids[entry.id] = nil end
-  if conversation.first <= conversation.last then
+  if first < conversation.last then
     make_ready(self, conversation)
-  else
-    stop_rest(self, conversation) -- leaves the heap; `has_ready` removes empty conversations from the lists
-    if conversation.name and self.conversations[conversation.name] == conversation then
-      self.conversations[conversation.name] = nil
-    end
+  else -- leaves the heap; `next_ready` removes empty conversations from the lists
+    if conversation.place then stop_rest(self, conversation) end
+    if name and self.conversations[name] == conversation then self.conversations[name] = nil end
   end
   return entry
 end
@@ -214,27 +211,27 @@ function conversations.wake_due(self)
   end
 end
 
-local function remove_ready(list)
-  local conversation = list[list.first]
-  list[list.first], conversation.is_ready = nil, false
-  list.first = list.first + 1
-  if list.first > list.last then list.first, list.last = 1, 0 end -- keeps the positions of a short list small
-  return conversation
-end
-
---- Removes empty conversations from the start of a list. Returns whether the list has a conversation with entries.
+--- Returns whether a list has a conversation with entries.
 function conversations.has_ready(list)
-  while list.first <= list.last do
-    local conversation = list[list.first]
-    if conversation.first <= conversation.last then return true end
-    remove_ready(list)
+  for position = list.first, list.last do
+    if list[position].first <= list[position].last then return true end
   end
   return false
 end
 
---- Removes the next conversation with entries from a list, and returns the conversation or nil.
+--- Removes the next conversation with entries, and empty conversations before it, from a list. Returns the conversation
+--- or nil.
 function conversations.next_ready(list)
-  return conversations.has_ready(list) and remove_ready(list) or nil
+  local first, last, conversation = list.first, list.last, nil
+  while first <= last do
+    conversation = list[first]
+    list[first], conversation.is_ready, first = nil, false, first + 1
+    if conversation.first <= conversation.last then break end
+    conversation = nil
+  end
+  if first > last then first, list.last = 1, 0 end -- keeps the positions of a short list small
+  list.first = first
+  return conversation
 end
 
 local function is_full(self, more)

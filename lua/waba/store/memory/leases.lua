@@ -25,22 +25,23 @@ end
 function leases:take(n, seconds, list, mark)
   if list then self:settle(list) else records.begin() end
   conversations.wake_due(self)
-  local taken = {}
-  while #taken < n do
+  local taken, count = {}, 0
+  while count < n do
     local conversation = conversations.next_ready(self.ready) or conversations.next_ready(self.ready_bulk)
     if not conversation then break end
     local entry = conversation[conversation.first]
     if entry.attempts >= self.attempts and not entry.is_marked then
       conversations.make_dead(self, conversation)
     else
-      entry.attempts = entry.attempts + 1
+      local attempts, is_marked = entry.attempts + 1, entry.is_marked
+      local lease = { item = entry, attempts = attempts, body = entry.body, was_marked = is_marked }
       conversations.rest(self, conversation, seconds)
-      entry.lease = { item = entry, attempts = entry.attempts, body = entry.body, was_marked = entry.is_marked }
-      entry.is_marked = mark or entry.is_marked
-      taken[#taken + 1] = entry.lease
+      entry.attempts, entry.lease, entry.is_marked = attempts, lease, mark or is_marked
+      count = count + 1
+      taken[count] = lease
     end
   end
-  if #taken >= n then return taken end
+  if count >= n then return taken end
   return taken, self:next_due() or false
 end
 

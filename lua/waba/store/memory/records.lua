@@ -2,7 +2,8 @@
 
 local core = require "waba.core"
 
-local clock = core.clock
+local clock, huge = core.clock, math.huge
+local TRIM = 16 -- `Expiring:set` removes expired names from a list after this number of calls
 
 local records = {}
 
@@ -23,7 +24,7 @@ Expiring.__index = Expiring
 --- Makes a table of at most `most` named values that expire. Values that are kept for the same number of seconds expire
 --- in the order in which they were set. The field `lists` has one list of names for each number of seconds.
 function records.new(most)
-  return setmetatable({ values = {}, ends = {}, lists = {}, count = 0, most = most or math.huge }, Expiring)
+  return setmetatable({ values = {}, ends = {}, lists = {}, count = 0, most = most or huge }, Expiring)
 end
 
 local function remove(self, name)
@@ -52,13 +53,18 @@ function Expiring:get(name)
 end
 
 function Expiring:set(name, value, seconds)
-  if self.values[name] == nil then self.count = self.count + 1 end
-  self.values[name], self.ends[name] = value, now + seconds
-  local list = self.lists[seconds] or { first = 1, last = 0, names = {}, ends = {} }
-  self.lists[seconds] = seconds < math.huge and list or nil
-  list.last = list.last + 1
-  list.names[list.last], list.ends[list.last] = name, now + seconds
-  trim(self, list)
+  local values, ends = self.values, now + seconds
+  if values[name] == nil then self.count = self.count + 1 end
+  values[name], self.ends[name] = value, ends
+  if seconds == huge then return end
+  local list = self.lists[seconds]
+  if not list then
+    list = { first = 1, last = 0, names = {}, ends = {} }
+    self.lists[seconds] = list
+  end
+  local last = list.last + 1
+  list.last, list.names[last], list.ends[last] = last, name, ends
+  if last % TRIM == 0 or self.count > self.most then trim(self, list) end
 end
 
 -- Sets a value if the name has no value. The method `add` of a shared dictionary of nginx has the same results.
@@ -73,14 +79,16 @@ end
 function records.write(self, list, is_made)
   for index = 1, list and #list or 0 do
     local record = list[index]
-    local place = record.of_key and self.seen or self.records
-    if record.add then
+    local place, value = record.of_key and self.seen or self.records, record.value
+    if value ~= nil and not record.rises then
+      place:set(record.name, value, record.seconds or huge)
+    elseif record.add then
       local sum = (tonumber((place:get(record.name))) or 0) + record.add
-      if is_made ~= false then place:set(record.name, ("%d"):format(sum), record.seconds or math.huge) end
-    elseif record.value == nil then
+      if is_made ~= false then place:set(record.name, ("%d"):format(sum), record.seconds or huge) end
+    elseif value == nil then
       remove(place, record.name)
-    elseif not record.rises or not place:get(record.name) or record.value > place:get(record.name) then
-      place:set(record.name, record.value, record.seconds or math.huge)
+    elseif not place:get(record.name) or value > place:get(record.name) then
+      place:set(record.name, value, record.seconds or huge)
     end
   end
 end

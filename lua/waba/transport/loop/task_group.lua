@@ -93,14 +93,15 @@ end
 function TaskGroup:run(fn, subject, argument)
   -- a new light thread costs less than a semaphore
   if self.name == "nginx" then return self:start(fn, subject, argument) end
-  local worker
-  repeat
-    worker = self.idle[#self.idle]
-    self.idle[#self.idle] = nil
-  until not worker or worker.waiter:is_alive()
-  if worker then
-    worker.fn, worker.subject, worker.argument = fn, subject, argument
-    return worker.waiter:wake()
+  local idle = self.idle
+  for place = #idle, 1, -1 do
+    local worker = idle[place]
+    local waiter = worker.waiter
+    idle[place] = nil
+    if waiter:is_alive() then
+      worker.fn, worker.subject, worker.argument = fn, subject, argument
+      return waiter:wake()
+    end
   end
   start_worker(self, fn, subject, argument)
 end
