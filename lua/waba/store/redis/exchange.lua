@@ -128,7 +128,9 @@ local NONE = {}
 ---@param mark? boolean    with n: true: the leases get a mark
 function exchange.run(self, entries, list, more_records, n, seconds, mark)
   entries, list = entries or NONE, list or NONE
-  local words = script.words_of(self, "", tostring(#entries), tostring(#list), "0", n and ("%d"):format(n) or "0")
+  local words = {
+    "EVALSHA", "", "1", self.prefix, "", tostring(#entries), tostring(#list), "0", n and ("%d"):format(n) or "0",
+  }
   if entries[1] then add_entries(self, words, entries) end
   add_changes(words, list)
   local size = #words

@@ -8,20 +8,25 @@ local records = {}
 --- belong, or nil. If `is_always` is true, all records without the field `add` are written even if the change is not
 --- made.
 function records.add(words, list, change, is_always)
-  for index = 1, list and #list or 0 do
-    local record, n = list[index], #words
-    local value, ends, condition = record.value, "", change
-    if record.seconds then ends = script.milliseconds(record.seconds) end
-    if record.add then
-      value, ends = tostring(record.add), "#" .. ends
-    elseif value == nil then
-      value, ends = "", "0"
-    elseif record.rises then
-      ends = "+" .. ends
+  if not list then return end
+  local place, n = change and tostring(change) or "", #words
+  for index = 1, #list do
+    local record = list[index]
+    local value, seconds, added, condition = record.value, record.seconds, record.add, place
+    local ends = seconds and script.milliseconds(seconds) or ""
+    if added then
+      value, ends = tostring(added), "#" .. ends
+    else
+      if is_always then condition = "" end
+      if value == nil then
+        value, ends = "", "0"
+      elseif record.rises then
+        ends = "+" .. ends
+      end
     end
-    if is_always and not record.add then condition = nil end
     words[n + 1] = (record.of_key and "seen:" or "record:") .. record.name
-    words[n + 2], words[n + 3], words[n + 4] = value, ends, condition and tostring(condition) or ""
+    words[n + 2], words[n + 3], words[n + 4] = value, ends, condition
+    n = n + 4
   end
 end
 
