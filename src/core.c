@@ -53,12 +53,36 @@ static int origin(lua_State *L) {
   return message != NULL ? compat_pusherror(L, message) : compat_string(L, text);
 }
 
+static double seconds_of_clock(void) {
+  struct timespec now = {0, 0};
+  clock_gettime(CLOCK_MONOTONIC, &now); /* can't fail, because each supported system has this clock */
+  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
 static int monotonic_clock(lua_State *L) {
-  struct timespec now;
-  if (clock_gettime(CLOCK_MONOTONIC, &now) != 0) return luaL_error(L, "%s", strerror(errno));
-  lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec / 1e9);
+  lua_pushnumber(L, seconds_of_clock());
   return 1;
 }
+
+#if LUA_VERSION_NUM < 502
+/* LuaJIT compiles a call of a C function only if its module `ffi` makes the call. */
+static const char CLOCK_OF_FFI[] =
+    "local pointer = ...\n"
+    "local has_ffi, ffi = pcall(require, 'ffi')\n"
+    "if not rawget(_G, 'jit') or not has_ffi then return nil end\n"
+    "local clock = ffi.cast('double (**)(void)', pointer)[0]\n"
+    "return function() return clock() end";
+
+/* Replaces the function `clock` of the module, which is at the top of the stack, if the interpreter is LuaJIT. */
+static void register_clock(lua_State *L) {
+  static double (*pointer)(void) = seconds_of_clock;
+  if (luaL_loadbuffer(L, CLOCK_OF_FFI, sizeof CLOCK_OF_FFI - 1, "=waba.core") != 0) lua_error(L);
+  lua_pushlightuserdata(L, &pointer);
+  lua_call(L, 1, 1);
+  if (lua_isnil(L, -1)) lua_pop(L, 1);
+  else lua_setfield(L, -2, "clock");
+}
+#endif
 
 static int random_number(lua_State *L) {
   uint64_t bits;
@@ -207,5 +231,8 @@ int luaopen_waba_core(lua_State *L) {
   json_register(L);
   ready_head_register(L);
   sha256_register(L);
+#if LUA_VERSION_NUM < 502
+  register_clock(L);
+#endif
   return 1;
 }
