@@ -515,6 +515,31 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.equal("b", take_soon(box)[1].id)
       assert.equal("a", box:set_aside()[1].event.id)
       assert.is_string(box:set_aside()[1].reason)
+      assert.same({ 1, 0 }, { box:stats().dead, box:stats().failed })
+    end)
+
+    it("counts each of several joined messages", function()
+      local box = new { retry = { attempts = 1 } }
+      local function take_joined()
+        local last = process.wait_for(function()
+          local event = box:take()[1]
+          return event and box:gather(event, 0.05) -- returns the event to the queue if the group is not complete
+        end, "a complete group")
+        assert.equal(3, #last.messages)
+        return last
+      end
+      box:put { message("a", "1"), message("b", "1"), message("c", "1") }
+      assert.is_false(box:fail(take_joined(), "no"))
+      assert.same({ 3, 1, 0 }, { box:stats().dead, box:stats().failed, box:stats().handled })
+      for handled, acknowledge in ipairs {
+        function(last) return box:ack(last, true) end,
+        function(last) return box:exchange({ last }, 1) end,
+        function(last) return box:put({ message("d", "1") }, nil, { done = { last }, n = 1 }) end,
+      } do
+        box:put { message("a" .. handled, "2"), message("b" .. handled, "2"), message("c" .. handled, "2") }
+        assert.truthy(acknowledge(take_joined()))
+        assert.equal(3 * handled, box:stats().handled)
+      end
     end)
 
     it("extends a lease", function()

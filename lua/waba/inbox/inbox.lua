@@ -65,6 +65,7 @@ end
 -- Returns the events of several leases. Events that can't be read become dead letters.
 local function events_of(self, leases)
   local taken, unreadable = {}, nil
+  if leases.died then count(self, "dead", leases.died) end
   for _, one in ipairs(leases) do
     local event, reason = leased.event(self, one)
     if event then
@@ -104,10 +105,14 @@ local function ending_of(self, event, is_done)
   return { lease = lease, done = is_always and "always" or "held", following = lease.following, records = records }
 end
 
-local function changes_of(self, done)
-  local changes = {}
-  for index, event in ipairs(done) do changes[index] = ending_of(self, event, true) end
-  return changes
+-- Returns the changes that acknowledge events, and the number of the events and of those that are joined with them.
+local function changes_of(self, list, is_done)
+  local changes, number = {}, #list
+  for index, event in ipairs(list) do
+    local change = ending_of(self, event, is_done)
+    changes[index], number = change, number + (change.following and #change.following or 0)
+  end
+  return changes, number
 end
 
 -- Stores an event again under another key. A second call with the same key stores nothing.
@@ -135,20 +140,23 @@ function Inbox:put(events, sources, taking)
   local entries = {}
   for index, event in ipairs(events) do entries[index] = entry_of(self, event, sources and sources[index]) end
   if self.durable and sources then leased.keep(self, events, entries) end
+  local changes, number
+  if taking then changes, number = changes_of(self, taking.done, true) end
   local stored, leases, due = self.store:put(entries, window.records(self, events, entries), taking and {
-    n = taking.n, seconds = taking.lease or LEASE, changes = changes_of(self, taking.done),
+    n = taking.n, seconds = taking.lease or LEASE, changes = changes,
   })
   if not stored then return nil, leases end
   count(self, "stored", stored)
   count(self, "duplicate", #events - stored)
   if not taking then return stored end
-  count(self, "handled", #taking.done)
+  count(self, "handled", number)
   return stored, events_of(self, leases), due
 end
 
 function Inbox:exchange(done, n, lease)
-  local events, due = take(self, n, lease, changes_of(self, done))
-  if events then count(self, "handled", #done) end
+  local changes, number = changes_of(self, done, true)
+  local events, due = take(self, n, lease, changes)
+  if events then count(self, "handled", number) end
   return events, due
 end
 
@@ -169,12 +177,12 @@ function Inbox:extend(event, seconds)
 end
 
 function Inbox:ack(event, is_done)
-  local list, changes = event, {}
+  local list = event
   if type(event[1]) ~= "table" then list = next(event) ~= nil and { event } or {} end
-  for index, one in ipairs(list) do changes[index] = ending_of(self, one, is_done) end
+  local changes, number = changes_of(self, list, is_done)
   local held, err = self.store:settle(changes)
   if not held then return nil, err end
-  count(self, "handled", is_done and #list or held)
+  count(self, "handled", (is_done or held == #list) and number or held)
   if held < #list then return nil, lease_lost() end
   return true
 end
@@ -191,7 +199,7 @@ function Inbox:fail(event, reason, is_final)
   })
   if not ok then return nil, err end
   count(self, "failed", 1)
-  if is_dead then count(self, "dead", 1) end
+  if is_dead then count(self, "dead", 1 + (lease.following and #lease.following or 0)) end
   return delay or false
 end
 

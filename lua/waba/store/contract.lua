@@ -129,7 +129,8 @@ function store:put(entries, records, taking) end
 ---@param changes? waba.StoreChange[]  changes that `take` makes first in the same transaction, as `settle` does
 ---@param mark? boolean  true: the leases get a mark; the store in SQLite then writes the marks to the disk before
 ---        `take` returns
----@return waba.StoreLease[]|nil
+---@return waba.StoreLease[]|nil leases  the field `died`: the number of entries that became dead letters in this call,
+---        because `attempts` leases have expired; nil: none
 ---@return number|false|nil|waba.Error due  set if fewer than n entries are returned: the seconds until another entry
 ---        is due; false: no other entry waits
 function store:take(n, seconds, changes, mark) end

@@ -32,6 +32,7 @@ function leases:take(n, seconds, list, mark)
     local entry = conversation[conversation.first]
     if entry.attempts >= self.attempts and not entry.is_marked then
       conversations.make_dead(self, conversation)
+      taken.died = (taken.died or 0) + 1
     else
       local attempts, is_marked = entry.attempts + 1, entry.is_marked
       local lease = { item = entry, attempts = attempts, body = entry.body, was_marked = is_marked }

@@ -11,7 +11,7 @@ function conversations:put(entries, records, taking)
   if not parts then return nil, err end
   local stored = tonumber(parts[1])
   if stored < 0 then return false, -stored end
-  for index = 5, 3 + 2 * parts[4], 2 do entries[tonumber(parts[index])].known = parts[index + 1] end
+  for index = 6, 4 + 2 * parts[5], 2 do entries[tonumber(parts[index])].known = parts[index + 1] end
   if not n then return stored end
   return stored, leases.read(self, parts, n)
 end

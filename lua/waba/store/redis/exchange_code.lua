@@ -31,11 +31,12 @@ local code = require "waba.store.redis.code"
 --    nothing is stored, changed or taken, and the reply has only the negated index of this entry
 -- 2: "" if all leases of the changes are valid, else a digit for each change: 1 if its lease is valid, else 0
 -- 3: the result of `next_due`, or "" if the requested number of entries is leased
--- 4: the number of entries whose key was already recorded with a value; for each of them, its index and the value
+-- 4: the number of entries that became dead letters because all their leases have expired
+-- 5: the number of entries whose key was already recorded with a value; for each of them, its index and the value
 -- For each leased entry: the attempt, "1" if the entry had a mark (else "0"), the queue, the id and name of the item,
 -- the body, and the records, which are false if they do not exist
 return code.HEAD .. code.APPEND .. code.ADVANCE .. code.RECORDS .. code.NEXT_DUE .. [[
-local is_repeated, stored, known, states, due, taken, made, position = ARGV[1] ~= "", 0, {}, "", "", {}, {}, 6
+local is_repeated, stored, known, states, due, died, taken, made, position = ARGV[1] ~= "", 0, {}, "", "", 0, {}, {}, 6
 local entries, changes, record_words, n = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local function part(text) return text and #text .. ":" .. text or "-" end
 
@@ -230,6 +231,7 @@ if n > 0 then
           append(target, item, whole(now))
         elseif item and attempt > most and not marks[index] then
           make_dead(queue, attempt - 1, call("HGET", key "why", queue) or "its lease was over before it was handled")
+          died = died + 1
         elseif item then
           count = count + 1
           attempt = tostring(attempt)
@@ -252,6 +254,6 @@ if n > 0 then
   if count < n then due = next_due() end
 end
 finish()
-return part(tostring(stored)) .. part(states) .. part(due) .. part(tostring(#known / 2)) .. table.concat(known)
-  .. table.concat(taken)
+return part(tostring(stored)) .. part(states) .. part(due) .. part(tostring(died)) .. part(tostring(#known / 2))
+  .. table.concat(known) .. table.concat(taken)
 ]]

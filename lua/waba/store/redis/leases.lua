@@ -14,7 +14,7 @@ local NEXT_DUE = code.HEAD .. code.NEXT_DUE .. "return next_due()"
 ---@param n integer      the number of entries that were wanted
 ---@param mark? boolean  true: the leases have a mark
 function leases.read(self, parts, n, mark)
-  local marked_token, taken, beside, index = parts.token .. "!", {}, self.beside, 5 + 2 * parts[4]
+  local marked_token, taken, beside, index = parts.token .. "!", {}, self.beside, 6 + 2 * parts[5]
   local token = mark and marked_token or parts.token
   while parts[index] do
     local was_marked, queue, known = parts[index + 1] == "1" or nil, parts[index + 2], nil
@@ -29,6 +29,7 @@ function leases.read(self, parts, n, mark)
       lease.known, index = known, index + #beside
     end
   end
+  if parts[4] ~= "0" then taken.died = tonumber(parts[4]) end
   if #taken >= n then return taken end
   return taken, tonumber(parts[3]) or false
 end

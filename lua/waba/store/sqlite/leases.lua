@@ -59,6 +59,7 @@ local function lease_rows(self, rows, seconds, now, taken, mark)
       arrive(self, seq, later, now)
     elseif attempts >= self.attempts and not was_marked then
       make_dead(self, seq, row[3] or LEASE_OVER, now)
+      taken.died = (taken.died or 0) + 1
     else
       local list = (mark or was_marked) and marked or plain
       list[#list + 1] = seq
