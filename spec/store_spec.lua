@@ -409,6 +409,30 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.equal("4", store:get "r")
     end)
 
+    it("does not remove an entry with records that was marked or changed after it was found", function()
+      local store = new()
+      store:put { entry("a", "A", { id = "x1" }), entry("b", "B", { id = "x2", at = os.time() - 9 }), entry("c", "C", { id = "x3" }) }
+      local rows = { store:find "x1", store:find "x2", store:find "x3" }
+      for index, row in ipairs(rows) do row.records = { { name = "r" .. index, value = "removed" } } end
+      local taken = store:take(1, 0.01, nil, true)
+      assert.same({ "a" }, bodies(taken))
+      assert.equal(1, store:settle { { lease = taken[1], later = 60, body = "a+" } })
+      for _, lease in ipairs(store:take(2, 60, nil, true)) do
+        local is_b = lease.body == "b"
+        assert.equal(1, store:settle { { lease = lease, later = is_b and 60 or nil, body = is_b and "b+" or nil,
+          extend = not is_b and 0 or nil } })
+      end
+      process.sleep(0.02)
+      assert.equal(1, store:settle { { lease = store:take(1, 60)[1], release = true } })
+      assert.equal(0, store:drop(rows))
+      assert.same({ 3, "b+", true }, { store:depth(), store:find("x2").body, store:find("x3").is_marked })
+      assert.same({}, store:get_all { "r1", "r2", "r3" })
+      local row = store:find "x2"
+      row.records = rows[2].records
+      assert.equal(1, store:drop { row })
+      assert.equal("removed", store:get "r2")
+    end)
+
     it("limits the number of known keys", function()
       local store = new { remember = 0.00001 }
       for number = 1, 1000 do store:put { entry("x", "1", { key = "k" .. number }) } end

@@ -113,6 +113,26 @@ describe("the state of an entry that was not sent", function()
     end
   end)
 
+  it("is found if the result becomes uncertain at the same time, and then can't become cancelled", function()
+    for _, method in ipairs { "get", "cancel" } do
+      local outbox, id = new()
+      local store, find = outbox.store, outbox.store.find
+      function store.find(...)
+        store.find = find
+        local lease = store:take(1, 60)[1]
+        local entry, body = entries.decode(lease.body)
+        entry.is_uncertain = true
+        store:settle { { lease = lease, later = 60, body = entries.encode(entry, body),
+          records = { outbox:record("state:" .. id, entries.state(entry, "uncertain")) } } }
+        return find(...)
+      end
+      local result, err = outbox[method](outbox, id)
+      if method == "get" then assert.equal("uncertain", assert(result, err).state) end
+      if method == "cancel" then assert.matches('in state "uncertain"', tostring(err)) end
+      assert.equal("uncertain", outbox:get(id).state)
+    end
+  end)
+
   it("is not found for an unknown id", function()
     local outbox = new()
     for _, method in ipairs { "get", "cancel" } do

@@ -66,7 +66,7 @@ end
 
 -- Returns the `waba.OutboxState` of an entry without a result.
 local function view_row(row, id)
-  local state = entries.state(entries.decode(row.body) or { id = id }, "waiting")
+  local state = entries.state(row.decoded or { id = id }, "waiting")
   if row.is_marked then state.state = "sending" end
   if row.state == "dead" then state.state = "failed" end
   if row.reason then state.error = { kind = "cancelled", message = row.reason } end
@@ -95,15 +95,18 @@ end
 ---@field times table<string, number>  the Unix seconds at which the entry reached each state, by the name of the state;
 ---        also `stored`, and `at` if the entry was put with `at`
 
--- Returns the records `state:<id>` and `status:<id>`, the row of an entry without a result, and an error. The second
--- attempt finds the result of an entry that a sender has finished during the first attempt.
+-- Returns the records `state:<id>` and `status:<id>`, the row of an entry without a result, and an error. The row has
+-- the field `decoded`, the entry, or `unreadable`, the reason why the entry can't be read. The second attempt finds the
+-- state of an entry that a sender has finished, or whose result has become uncertain, during the first attempt.
 local function look_up(self, id)
   for _ = 1, 2 do
     local state, status, err = read_both(self, id)
     if state or err then return state, status, nil, err end
     local row
     row, err = self.store:find(id)
-    if row or err then return nil, status, row, err end
+    if err then return nil, nil, nil, err end
+    if row then row.decoded, row.unreadable = entries.decode(row.body) end
+    if row and not (row.decoded and row.decoded.is_uncertain) then return nil, status, row end
   end
 end
 
@@ -155,8 +158,8 @@ function Outbox:cancel(id)
   if state then return nil, in_state(id, state.state) end
   if not row then return nil, err or unknown(id) end
   if row.state == "dead" then return nil, in_state(id, "failed") end
-  local entry, reason = entries.decode(row.body)
   if row.state == "taken" or row.is_marked then return nil, is_taken(id) end
+  local entry, reason = row.decoded, row.unreadable
   if not entry then return nil, errors.invalid("id", ("id: the entry %s can't be cancelled: %s"):format(id, reason)) end
   row.records = self:final_records(entry, entries.state(entry, "cancelled"))
   local count, refusal = self.store:drop { row }

@@ -106,7 +106,8 @@
 ---        because of `at` or `later`
 ---@field revive fun(self, rows: waba.StoreRow[]): integer|nil  returns dead letters to the queue, behind the waiting
 ---        entries of their conversations; returns their number
----@field drop fun(self, rows: waba.StoreRow[]): integer|nil  removes entries that are not taken; returns the number
+---@field drop fun(self, rows: waba.StoreRow[]): integer|nil  removes entries that are not taken; returns the number. An
+---        entry whose row has `records` is not removed if it has a mark, or another body than the row
 ---@field get fun(self, name: string): string|nil  returns the value of a record; nil: no record has the name
 ---@field get_all fun(self, names: string[]): table<string, string>|nil  returns the values of existing records, by name
 ---@field close fun(self)   releases the resources of the store

@@ -93,7 +93,8 @@ local function revive(self, entry)
 end
 
 local function drop(self, entry, row)
-  if row_of(entry).state == "taken" then return false end
+  local is_changed = row.records and (entry.is_marked or entry.body ~= row.body)
+  if is_changed or row_of(entry).state == "taken" then return false end
   if conversations.remove_dead(self, entry) then return true end
   if not conversations.remove_entry(self, entry) then return false end
   records.write(self, row.records)

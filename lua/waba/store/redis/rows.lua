@@ -110,8 +110,8 @@ if place and string.sub(place, 1, 6) == "later:" then call("ZADD", due_of(place)
 return 1
 ]]
 
--- Removes entries that are not taken, and returns their number. Arguments: the number of entries, the queue and the id
--- of each entry, and the records.
+-- Removes entries that are not taken, and returns their number. Arguments: the number of entries; for each entry the
+-- queue, the id, and "" or the body that an entry without a mark must have; the records.
 local DROP = code.HEAD .. code.ADVANCE .. code.RECORDS .. [[
 local made, count, read = {}, tonumber(ARGV[1]), {}
 -- Reads the first items of a queue, and then all items. A queue that was read again for each entry could have so many
@@ -130,23 +130,24 @@ local function item_of(queue, id)
   return items[id]
 end
 
-for position = 2, 2 * count, 2 do
-  local before, queue, id = growth, ARGV[position], ARGV[position + 1]
+for position = 2, 3 * count, 3 do
+  local before, queue, id, expected = growth, unpack(ARGV, position, position + 2)
   local item = item_of(queue, id)
-  local name = item and string.match(item, "^%d+ ([^\n]*)")
+  local name, body = string.match(item or "", "^%d+ ([^\n]*)\n(.*)$")
+  if expected ~= "" and (body ~= expected or call("HEXISTS", key "marked", queue) == 1) then item = nil end
   if item and call("LINDEX", queue_key(queue), 0) == item then
     if call("ZREM", due_of(queue), queue) == 1 then
       advance(queue, true, name)
       call("HDEL", key "later", queue)
     end
   elseif item and call("LREM", queue_key(queue), 1, item) == 1 then
-    if name ~= "" then call("HDEL", key "ids", name) end
+    if name and name ~= "" then call("HDEL", key "ids", name) end
     growth = growth - 1
   end
-  made[position / 2] = before - growth
+  made[(position + 1) / 3] = before - growth
 end
 finish()
-write_records(2 + 2 * count, #ARGV, made)
+write_records(2 + 3 * count, #ARGV, made)
 return -growth
 ]]
 
@@ -247,7 +248,10 @@ function rows:drop(list)
   local count, err = settle_dead(self, "drop", dead)
   if not count or #others == 0 then return count, err end
   local words = script.words_of(self, ("%d"):format(#others))
-  for _, row in ipairs(others) do words[#words + 1], words[#words + 2] = row.queue, row.id end
+  for _, row in ipairs(others) do
+    local n = #words
+    words[n + 1], words[n + 2], words[n + 3] = row.queue, row.id, row.records and row.body or ""
+  end
   for index, row in ipairs(others) do records.add(words, row.records, ("%d"):format(index)) end
   others, err = script.run(self, DROP, words)
   return others and count + others, err

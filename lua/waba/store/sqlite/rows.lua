@@ -6,7 +6,7 @@ local records = require "waba.store.sqlite.records"
 local sqlite_connection = require "waba.store.sqlite.connection"
 
 local is_marked = changes.is_marked
-local unescape = sqlite_connection.unescape
+local escape, unescape = sqlite_connection.escape, sqlite_connection.unescape
 
 local rows = {}
 
@@ -85,7 +85,13 @@ function rows:drop(list)
   return sum_of(self, list, function(seq, now, row)
     if row.state == "dead" then return self.database:run("DELETE FROM waba_dead WHERE seq = ?", seq) end
     local sql = "DELETE FROM waba_entry WHERE seq = ? AND (token IS NULL OR length(token) = 1 OR due <= ?)"
-    local removed = self.database:run(sql, seq, now)
+    local removed
+    if row.records then
+      sql = sql .. " AND coalesce(substr(token, -1), '') <> '!' AND body = ?"
+      removed = self.database:run(sql, seq, now, escape(row.body))
+    else
+      removed = self.database:run(sql, seq, now)
+    end
     if removed > 0 then records.write_all(self, row.records, now) end
     return removed
   end)
