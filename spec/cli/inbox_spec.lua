@@ -77,6 +77,9 @@ for _, backend in ipairs { "sqlite", "redis" } do
       assert.equal("2 events removed\n", run({ "drop", "--dead", "--all" }, "y\n").out)
       assert.equal("1 event removed\n", run({ "drop", "--all", "--yes" }).out) -- the taken event is not removed
       assert.equal(1, box:depth())
+      local id = box:list()[1].id
+      result = run { "drop", id, "--yes" }
+      assert.same({ 1, "waba: the event " .. id .. " is taken: a worker handles it\n" }, { result.code, result.err })
     end)
 
     it("refuses an empty reason, such as of an empty variable", function()

@@ -29,7 +29,7 @@ local function add(parser)
   local command = parser:command("inbox", "Manage the inbox of a receiver."):command_target "action"
   inbox_place.add(command)
   command:command("depth", "Show how many events wait, and for how long.")
-  local list = add_filter(command:command("list", "List the waiting events, oldest first."))
+  local list = add_filter(command:command("list", "List the events that wait or are taken."))
   list:flag("--dead", "List dead letters, which are events that failed too often, with the reason.")
   list:option("-n --limit", "The largest number of lines."):argname "<count>":convert(numbers.count):default "100"
   list:flag("--text", "Show what customers wrote.")
@@ -122,6 +122,7 @@ function actions.drop(ctx, args, box)
   if args.id then
     local row, err = find(box, args.id)
     if not row then return ctx:fail(err) end
+    if row.state == "taken" then return ctx:fail(("the event %s is taken: a worker handles it"):format(args.id)) end
     filter.dead = row.state == "dead"
   end
   return remove(ctx, args, box, filter)
