@@ -49,7 +49,7 @@ describe("group commit", function()
     go(later)
     assert.equal(1, go(later))
     assert.same({ 3, 1 }, puts)
-    assert.same({ 2, nil }, { latches[1].opened, latches[2].opened }) -- how many callers each latch has woken
+    assert.same({ 2, 1 }, { latches[1].opened, #latches }) -- the number of callers that the only latch has woken
   end)
 
   it("returns the error to all callers if nothing could be stored", function()
@@ -125,5 +125,51 @@ describe("group commit", function()
     assert.equal(600, go(first))
     assert.equal(1, go(second))
     assert.same({ 600, 1 }, puts)
+  end)
+
+  describe("without a pause", function()
+    local puts, put
+
+    before_each(function()
+      puts = {}
+      put = group.new({ put = function(_, events)
+        puts[#puts + 1] = #events
+        coroutine.yield "store"
+        return #events
+      end }, nil, new_latch, open)
+    end)
+
+    it("stores a webhook at once if no other one is being stored, and otherwise with the following ones", function()
+      local first, second, third = putter(put, "a"), putter(put, "b"), putter(put, "c")
+      assert.equal("store", go(first))
+      assert.equal("latch", go(second))
+      assert.equal("latch", go(third))
+      assert.same({ 1 }, puts)
+      assert.equal(1, go(first))
+      assert.equal(1, latches[1].opened)
+      assert.equal("store", go(second, true))
+      assert.same({ 1, 2 }, puts)
+      assert.equal(2, go(second))
+      assert.equal(2, go(third, true))
+      assert.equal(1, latches[2].opened)
+      assert.equal("store", go(putter(put, "d")))
+      assert.same({ 1, 2, 1 }, puts)
+    end)
+
+    it("stores a webhook with many events at once", function()
+      local first, large = putter(put, "a"), {}
+      for number = 1, 16 do large[number] = { id = number } end
+      assert.equal("store", go(first))
+      assert.equal("store", go(coroutine.create(function() return put(large) end)))
+      assert.same({ 1, 16 }, puts)
+    end)
+
+    it("waits no longer than a few seconds for a webhook whose coroutine was ended", function()
+      go(putter(put, "a"))
+      local second = putter(put, "b")
+      assert.equal("latch", go(second))
+      assert.equal("store", go(second, false))
+      assert.equal(1, go(second))
+    end)
   end)
 end)

@@ -1,14 +1,15 @@
 -- Stores the events of webhooks that arrive at the same time in one call of the inbox. The gateway sends six or more
--- webhooks at a time, and an inbox on a disk stores many events in one call as fast as one event.
+-- webhooks at a time. One call with many events costs less than several calls; on a disk it takes the time of one event.
 
 local core = require "waba.core"
 local errors = require "waba.errors"
 
 local group = {}
 
--- FULL: a group with this number of events accepts no more events. STALE: the seconds after which the coroutine that
--- stores the events of a group counts as dead.
-local FULL, STALE = 500, 5
+-- FULL: a group with this number of events accepts no more events. LARGE: without `pause`, a webhook with this number of
+-- events waits for no other webhook, because a larger call would cost hardly less for each event. STALE: the seconds
+-- after which the coroutine that stores the events of a group counts as dead.
+local FULL, LARGE, STALE = 500, 16, 5
 
 local function join(current, events, sources)
   for index, event in ipairs(events) do
@@ -17,9 +18,15 @@ local function join(current, events, sources)
   end
 end
 
-local function follow(current)
-  current.followers = current.followers + 1
-  if not current.latch:wait(STALE) then
+-- Waits until the events of a group are stored. Returns false if this takes more than STALE seconds.
+local function wait_for(one, new_latch)
+  one.latch = one.latch or new_latch()
+  one.followers = one.followers + 1
+  return one.latch:wait(STALE)
+end
+
+local function follow(current, new_latch)
+  if not wait_for(current, new_latch) then
     return nil, errors.new {
       kind = "unavailable", retryable = true,
       message = ("the inbox did not store the webhook within %g seconds"):format(STALE),
@@ -28,30 +35,41 @@ local function follow(current)
   return current.stored, current.err
 end
 
+local function is_alive(one) return core.clock() - one.since < STALE end
+
 --- Returns a function with the parameters and results of `inbox:put`. The function stores events together with the
 --- events of other coroutines. The first coroutine of a group calls `pause`, so that other coroutines can add their
---- events. Then the first coroutine stores all events of the group, or none. The function returns the same result to
---- all coroutines of a group.
+--- events. Without `pause`, it waits until the previous group is stored. Then the first coroutine stores all events of
+--- the group, or none. The function returns the same result to all coroutines of a group.
 ---@param inbox waba.Inbox|waba.Work
----@param pause fun()  lets other coroutines run
+---@param pause? fun()  lets other coroutines run; nil: `inbox.put` lets other coroutines run
 ---@param new_latch fun(): { wait: fun(self, seconds: number): any }
 ---@param open fun(latch: table, count: integer)  ends the `count` waits for the latch
 ---@return fun(events: waba.Event[], sources: table<integer, string>?): integer|nil, waba.Error?
 function group.new(inbox, pause, new_latch, open)
-  local current
+  local current, storing
 
   return function(events, sources)
-    if current and #current.events < FULL and core.clock() - current.since < STALE then
+    if not pause and #events >= LARGE then return inbox:put(events, sources) end
+    if current and #current.events < FULL and is_alive(current) then
       join(current, events, sources)
-      return follow(current)
+      return follow(current, new_latch)
     end
-    local mine = { events = {}, sources = {}, followers = 0, since = core.clock(), latch = new_latch() }
+    local mine = {
+      events = {}, sources = {}, followers = 0, since = core.clock(), latch = nil, stored = nil, err = nil,
+    }
     join(mine, events, sources)
     current = mine
-    pause()
+    if pause then
+      pause()
+    elseif storing and is_alive(storing) then
+      wait_for(storing, new_latch)
+    end
     if current == mine then current = nil end
+    storing = mine
     local ok
     ok, mine.stored, mine.err = pcall(inbox.put, inbox, mine.events, mine.sources)
+    if storing == mine then storing = nil end
     if not ok then
       mine.stored, mine.err = nil, errors.new { kind = "unavailable", message = tostring(mine.stored) }
     end

@@ -43,7 +43,7 @@ local function new_drain(receiver, options)
   local function put(events, sources) return target:put(events, sources) end
   return {
     running = running, work = running and running.work,
-    put = receiver.inbox.grouped and group.new(target, yield, new_latch, open) or put,
+    put = receiver.inbox.durable and group.new(target, receiver.inbox.grouped and yield or nil, new_latch, open) or put,
   }
 end
 
