@@ -141,27 +141,33 @@ end
 -- 3. Storing, compared with a location without the library ----------------------------------------
 
 local function measure_storing(mode)
-  print "3. In nginx, one worker, Redis, handlers elsewhere: webhooks per second, microseconds of CPU per event"
+  print "3. In nginx, one worker, Redis, handlers elsewhere: webhooks per second, and microseconds of CPU per event"
   local server
   for _, inbox in ipairs(webhook_server.INBOXES) do
     if inbox.name == "redis" then server = webhook_server.start(inbox) end
   end
   for _, events in ipairs { 1, 64 } do
     local count = CONNECTIONS * math.max(80, math.ceil(mode.posted / CONNECTIONS / events))
-    local stored, plain, speeds, costs = { speed = {}, cpu = {} }, { speed = {}, cpu = {} }, {}, {}
+    local stored, plain, ratios = { speed = {}, cpu = {}, redis = {} }, { speed = {}, cpu = {}, redis = {} }, {}
     for round = 0, mode.rounds do -- round 0 is the warm-up
       for path, figures in pairs { ["/stored"] = stored, ["/plain"] = plain } do
-        local before = webhook_server.cpu_of(server.pid)
+        local before, redis_before = webhook_server.cpu_of(server.pid), server.redis_cpu()
         local seconds = post(server, path, events, count)
         figures.speed[round] = count / seconds
         figures.cpu[round] = (webhook_server.cpu_of(server.pid) - before) / count / events * 1e6
+        figures.redis[round] = (server.redis_cpu() - redis_before) / count / events * 1e6
         assert(server.remove(path) == count * events, "not all events were stored")
       end
-      speeds[round], costs[round] = stored.speed[round] / plain.speed[round], stored.cpu[round] / plain.cpu[round]
     end
-    local line = "   %4d events: %6.0f/s, without the library %6.0f/s: %.2f times; %6.2f us, without %6.2f: %.2f times"
-    print(line:format(events, median(stored.speed), median(plain.speed), median(speeds), median(stored.cpu),
-      median(plain.cpu), median(costs)))
+    for name, values in pairs(stored) do
+      ratios[name] = {}
+      for round, value in ipairs(values) do ratios[name][round] = value / plain[name][round] end
+    end
+    local line = "   %4d events: %-23s %8.1f, without the library %8.1f: %.2f times"
+    local titles = { speed = "webhooks per second", cpu = "us of nginx", redis = "us of Redis" }
+    for _, name in ipairs { "speed", "cpu", "redis" } do
+      print(line:format(events, titles[name], median(stored[name]), median(plain[name]), median(ratios[name])))
+    end
   end
   server.stop()
 end

@@ -61,7 +61,7 @@ end
 
 --- Starts an nginx with a receiver at / and a fixed response at /ok; with an inbox in Redis also with the locations
 --- /stored and /plain, whose events are never handled. The function `remove` then removes the events of one of these
---- two locations, and returns their number.
+--- two locations, and returns their number. The function `redis_cpu` returns the CPU seconds of Redis.
 function webhook_server.start(inbox)
   local place = process.folder()
   local server = inbox.name == "redis" and redis.start() or nil
@@ -78,6 +78,10 @@ function webhook_server.start(inbox)
   }, port)
   return {
     port = plain, pid = worker_pid(program),
+    redis_cpu = function()
+      local info = process.run(("redis-cli -p %d info cpu"):format(server.port))
+      return tonumber(info:match "used_cpu_user:([%d.]+)") + tonumber(info:match "used_cpu_sys:([%d.]+)")
+    end,
     remove = function(path)
       local depth = tonumber(process.run(("redis-cli -p %d llen events"):format(server.port)))
       if path == "/stored" then
