@@ -482,6 +482,31 @@ describe("the owner of leases", function()
     parent:stop "KILL"
     folder:remove()
   end)
+
+  it("has ended in a SQLite file, which belongs to one machine, if the machine was started again", function()
+    local owner, folder = require "waba.store.owner", process.folder()
+    local name = owner.name()
+    if name:find "^unknown" then return end
+    local earlier = name:gsub("^%x+", "0f0f0f0f")
+    assert.is_false(owner.has_ended(earlier))
+    assert.is_true(owner.has_ended(earlier, true))
+    assert.is_false(owner.has_ended(name, true))
+    local function open()
+      return require("waba.store.sqlite").new {
+        file = folder:file "x.db", busy_timeout = 5, sync = false, attempts = 9, remember = 60, lanes = { "" },
+        title = "the inbox", name = "waba.inbox.sqlite",
+      }
+    end
+    local before, after = open(), open()
+    assert(before:depth()) -- opens the file, which sets the owner
+    before.owner = earlier
+    before:put { { body = "a", names = { "1" } } }
+    assert.equal(1, #before:take(1, 60))
+    assert.equal("a", after:take(1, 60)[1].body)
+    before:close()
+    after:close()
+    folder:remove()
+  end)
 end)
 
 describe("a full store", function()

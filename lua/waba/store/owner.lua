@@ -37,9 +37,12 @@ function owner.name()
 end
 
 --- Returns whether the process with this name has certainly ended.
-function owner.has_ended(name)
-  local place, process = name:match "^([^/]+)/([^/]+)/"
-  return place ~= nil and place == machine() and identity(process:match "^%d+") ~= process
+---@param is_local boolean?  true: all names are from this machine, so that names of an earlier boot are of ended processes
+function owner.has_ended(name, is_local)
+  local here, place, process = machine(), name:match "^([^/]+)/([^/]+)/"
+  if not here or not place then return false end
+  if place == here then return identity(process:match "^%d+") ~= process end
+  return is_local and place:match "^%x+" ~= here:match "^%x+" or false
 end
 
 return owner

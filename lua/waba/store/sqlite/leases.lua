@@ -81,7 +81,7 @@ function leases.free_ended(self)
   local ended = {}
   local owners = self.database:guarded(function() return self.database:rows "SELECT name FROM waba_owner" end)
   for _, row in ipairs(owners or {}) do
-    if owner.has_ended(row[1]) then ended[#ended + 1] = row[1] end
+    if owner.has_ended(row[1], true) then ended[#ended + 1] = row[1] end
   end
   if #ended == 0 and self.is_registered then return end
   self.database:transaction(function()
