@@ -597,6 +597,41 @@ describe("the file of a SQLite store", function()
     folder:remove()
   end)
 
+  it("gets new triggers if an older version made them, and keeps the order of its conversations", function()
+    local folder = process.folder()
+    local path = folder:file "x.db"
+    local function message(id)
+      return { kind = "message", hosting = "cloud", id = id, from = "1", type = "text", raw = {} }
+    end
+    local box = require("waba").inbox.sqlite(path)
+    assert(box:put { message "a", message "b" })
+    box:close()
+    local connection = sqlite.open(path)
+    local TEXTS = "SELECT group_concat(sql) FROM (SELECT sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name)"
+    local made = connection:execute(TEXTS)[1][1]
+    connection:execute "DROP TRIGGER waba_entry_left"
+    connection:execute "DROP TRIGGER waba_entry_removed"
+    connection:execute [[CREATE TRIGGER waba_entry_removed AFTER DELETE ON waba_entry
+      WHEN old.head = 1 AND old.conversation IS NOT NULL BEGIN
+      UPDATE waba_entry SET head = 1
+        WHERE seq = (SELECT min(seq) FROM waba_entry WHERE conversation = old.conversation); END]]
+    box = require("waba").inbox.sqlite(path)
+    assert(box:put { message "c" })
+    local ids = {}
+    for index = 1, 3 do
+      local events = box:take(9)
+      assert.equal(1, #events)
+      ids[index] = events[1].id
+      assert(box:ack(events[1]))
+    end
+    assert.same({ "a", "b", "c" }, ids)
+    assert.equal(made, connection:execute(TEXTS)[1][1])
+    assert.equal(2, select(2, made:gsub("CREATE TRIGGER", "")))
+    connection:close()
+    box:close()
+    folder:remove()
+  end)
+
   it("is refused if a newer version made its tables", function()
     local folder = process.folder()
     local connection = sqlite.open(folder:file "x.db")

@@ -86,6 +86,12 @@ describe("a connection to a SQLite file", function()
     assert.equal("done", (put(one, "b")))
   end)
 
+  it("fills removed rows with zeros, but does not write pages only for that", function()
+    local one = new()
+    put(one, "a")
+    assert.equal(2, (one:guarded(function() return one:pragma "secure_delete" end))) -- 2 is FAST
+  end)
+
   it("copies the log into the database after 4000 pages, so that few calls wait for the copy", function()
     local one, most = new(), 0
     for number = 1, 4500 do

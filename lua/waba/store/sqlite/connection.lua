@@ -51,41 +51,55 @@ local function close_statement(self, sql)
   self.statements[sql] = nil
 end
 
+-- The methods of the driver's statements, set by `prepare`. Finding a method costs more than many calls of it.
+local execute_statement, fetch_row, affected_rows
+
+local function prepare(self, sql)
+  local statement, message = self.connection:prepare(sql)
+  if not statement then fail(message) end
+  execute_statement, fetch_row, affected_rows = statement.execute, statement.fetch, statement.affected
+  self.statements[sql] = statement
+  return statement
+end
+
 -- Runs and returns a statement. A failed statement is closed, because the driver would report the old error again.
 local function execute(self, sql, ...)
-  local statement = self.statements[sql]
-  if not statement then
-    local prepared, message = self.connection:prepare(sql)
-    statement = prepared or fail(message)
-    self.statements[sql] = statement
-  end
-  local ok, message = statement:execute(...)
+  local statement = self.statements[sql] or prepare(self, sql)
+  local ok, message = execute_statement(statement, ...)
   if ok then return statement end
   close_statement(self, sql)
   fail(message)
 end
 
---- Runs a statement that returns no rows, and returns the number of changed rows. The methods `run`, `rows` and `value`
---- may be called only within `guarded` or `transaction`.
-function Connection:run(sql, ...) return execute(self, sql, ...):affected() end
+-- Returns the next row of a statement; nil after the last row.
+local function fetch(self, sql, statement)
+  local ok, row = pcall(fetch_row, statement)
+  if ok then return row end
+  close_statement(self, sql)
+  fail(row)
+end
+
+--- Runs a statement that returns no rows, and returns the number of changed rows. The methods `run`, `rows`, `row` and
+--- `value` may be called only within `guarded` or `transaction`.
+function Connection:run(sql, ...) return affected_rows(execute(self, sql, ...)) end
 
 --- Returns all rows of a query. Each row is a list of columns.
 function Connection:rows(sql, ...)
   local statement, list = execute(self, sql, ...), {}
-  while true do
-    local ok, row = pcall(statement.fetch, statement)
-    if not ok then
-      close_statement(self, sql)
-      fail(row)
-    end
+  for index = 1, math.huge do
+    local row = fetch(self, sql, statement)
     if not row then return list end
-    list[#list + 1] = row
+    list[index] = row
   end
 end
 
---- Returns the first column of the first row of a query.
+--- Returns the row of a query that returns at most one row; nil without a row. With other queries, the statement would
+--- not end, and the next copy of the log would have to stop at this moment.
+function Connection:row(sql, ...) return fetch(self, sql, execute(self, sql, ...)) end
+
+--- Returns the first column of the row of a query that returns at most one row.
 function Connection:value(sql, ...)
-  local row = self:rows(sql, ...)[1]
+  local row = fetch(self, sql, execute(self, sql, ...))
   return row and row[1]
 end
 
@@ -166,6 +180,8 @@ local function connect(self, driver_timeout)
   self:pragma("journal_mode = WAL")
   self:pragma("synchronous = NORMAL")
   self:pragma("wal_autocheckpoint = " .. LOG_PAGES)
+  -- Debian's SQLite fills removed rows with zeros. With FAST it does not also write pages that have become unused.
+  self:pragma("secure_delete = FAST")
   message = sqlite_file.make_tables(self)
   if message then fail(message) end
   self.identity, self.beside = identity, {}

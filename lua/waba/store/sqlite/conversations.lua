@@ -16,7 +16,7 @@ function conversations.name_store(self, now)
 
   function store.next(name)
     if known[name] == nil then
-      local row = database:rows("SELECT value, until FROM waba_record WHERE name = ?", name .. ":name")[1]
+      local row = database:row("SELECT value, until FROM waba_record WHERE name = ?", name .. ":name")
       known[name] = row and row[2] > now and unescape(row[1]) or false
       is_fresh[name] = row and row[2] > now + names.REMEMBER / 2
     end
@@ -31,7 +31,7 @@ function conversations.name_store(self, now)
 
   function store.is_begun(root)
     for _, lane in ipairs(self.lanes) do
-      local sql = "SELECT 1 FROM waba_entry WHERE conversation = ? AND attempts > 0"
+      local sql = "SELECT 1 FROM waba_entry WHERE conversation = ? AND attempts > 0 LIMIT 1"
       if database:value(sql, escape(lane .. root)) then return true end
     end
     return false

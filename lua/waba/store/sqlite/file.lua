@@ -38,15 +38,6 @@ local SCHEMA = {
   "CREATE INDEX waba_entry_head ON waba_entry (bulk, due) WHERE head = 1",
   "CREATE INDEX waba_entry_conversation ON waba_entry (conversation)",
   "CREATE UNIQUE INDEX waba_entry_id ON waba_entry (id) WHERE id IS NOT NULL",
-  -- the triggers set `head` of the next entry when the first entry of a conversation is removed or deferred
-  [[CREATE TRIGGER waba_entry_removed AFTER DELETE ON waba_entry
-    WHEN old.head = 1 AND old.conversation IS NOT NULL BEGIN
-    UPDATE waba_entry SET head = 1
-      WHERE seq = (SELECT min(seq) FROM waba_entry WHERE conversation = old.conversation); END]],
-  [[CREATE TRIGGER waba_entry_left AFTER UPDATE OF later ON waba_entry
-    WHEN new.later IS NOT NULL AND old.conversation IS NOT NULL BEGIN
-    UPDATE waba_entry SET head = 1
-      WHERE seq = (SELECT min(seq) FROM waba_entry WHERE conversation = old.conversation); END]],
   [[CREATE TABLE waba_dead (
     seq INTEGER PRIMARY KEY, conversation TEXT, bulk INTEGER NOT NULL, id TEXT, attempts INTEGER NOT NULL,
     at REAL NOT NULL, reason TEXT, body TEXT NOT NULL)]],
@@ -54,6 +45,30 @@ local SCHEMA = {
   "CREATE TABLE waba_record (name TEXT PRIMARY KEY, value TEXT NOT NULL, until REAL NOT NULL) WITHOUT ROWID",
   "CREATE TABLE waba_owner (name TEXT PRIMARY KEY) WITHOUT ROWID", -- the names of processes that took entries
 }
+
+-- The triggers set `head` of the next entry when the first entry of a conversation is removed or deferred. For most
+-- entries, no other entry waits. The words OR FAIL let SQLite keep no copies of the pages that a statement changes, for
+-- an undo of this statement alone.
+local NEXT = "UPDATE OR FAIL waba_entry SET head = 1 WHERE seq = "
+  .. "(SELECT min(seq) FROM waba_entry WHERE conversation = old.conversation)"
+local TRIGGERS = {
+  waba_entry_removed = "CREATE TRIGGER waba_entry_removed AFTER DELETE ON waba_entry WHEN old.head = 1 AND "
+    .. "EXISTS (SELECT 1 FROM waba_entry WHERE conversation = old.conversation) BEGIN " .. NEXT .. "; END",
+  waba_entry_left = "CREATE TRIGGER waba_entry_left AFTER UPDATE OF later ON waba_entry WHEN new.later IS NOT NULL "
+    .. "AND old.conversation IS NOT NULL BEGIN " .. NEXT .. "; END",
+}
+
+-- Creates the triggers, and replaces triggers that an older version has made. If `is_check` is true, only returns whether
+-- this is necessary.
+local function make_triggers(connection, is_check)
+  for name, sql in pairs(TRIGGERS) do
+    if connection:value("SELECT sql FROM sqlite_master WHERE name = ?", name) ~= sql then
+      if is_check then return true end
+      connection:run("DROP TRIGGER IF EXISTS " .. name)
+      connection:run(sql)
+    end
+  end
+end
 
 -- Converts the tables of release 1.0. The text %d is replaced by the present time in microseconds.
 local FROM_VERSION_1 = {
@@ -89,7 +104,10 @@ end
 --- Creates the tables, or converts those of release 1.0. Returns an error text if the file belongs to another store.
 function sqlite_file.make_tables(connection)
   local version = connection:pragma "user_version"
-  if version == VERSION then return check_use(connection) end
+  if version == VERSION then
+    local message = check_use(connection)
+    if message or not make_triggers(connection, true) then return message end
+  end
   connection:run "BEGIN IMMEDIATE"
   version = connection:pragma "user_version" -- another process may have made the tables since the first check
   if version > VERSION then
@@ -106,6 +124,7 @@ function sqlite_file.make_tables(connection)
     connection:pragma(("user_version = %d"):format(VERSION))
     if version == 0 then connection:pragma(("application_id = %d"):format(connection.application)) end
   end
+  make_triggers(connection)
   connection:run "COMMIT"
   return check_use(connection)
 end

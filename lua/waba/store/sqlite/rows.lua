@@ -68,7 +68,7 @@ end
 
 function rows:revive(list)
   return sum_of(self, list, function(seq, now)
-    local found = self.database:rows("SELECT conversation, bulk, id, body FROM waba_dead WHERE seq = ?", seq)[1]
+    local found = self.database:row("SELECT conversation, bulk, id, body FROM waba_dead WHERE seq = ?", seq)
     if not found then return 0 end
     local entry = { bulk = found[2] == 1, id = found[3], body = unescape(found[4]) }
     local conversation = unescape(found[1])
