@@ -275,3 +275,13 @@ describe("the transport of the option client", function()
     assert.is_nil(of_number.transport(nil))
   end)
 end)
+
+describe("the client of every entry without a number", function()
+  it("is the only client, unless waba.clients has made it", function()
+    local client = { send = print, mark_read = print }
+    assert.equal(client, of_number.single(client))
+    for _, option in ipairs {
+      print, {}, { ["4930555001"] = client }, { send = print, mark_read = print, pooled = {} }, { hold = print, send = print },
+    } do assert.is_nil(of_number.single(option)) end
+  end)
+end)

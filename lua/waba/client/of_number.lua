@@ -210,6 +210,12 @@ function of_number.finder(option, what)
   end
 end
 
+--- Returns the client of every event or entry without a number; nil if it is not always the same.
+function of_number.single(option)
+  local is_single = type(option) == "table" and not option.hold and (option.send ~= nil or option.mark_read ~= nil)
+  return is_single and not option.pooled and option or nil
+end
+
 --- Returns the transport of the clients; nil if it is unknown. A receiver or sender waits with the event loop of this
 --- transport.
 function of_number.transport(option)

@@ -160,12 +160,15 @@ end
 
 -- Calls `fn` with the client of an entry. `held.release` is called after the entry has its result.
 local function with_client(self, held, fn)
-  local client, second
-  held.step = "client"
-  client, second = self.client_of(held.entry)
-  held.step = nil
-  if not client then return results.put_back(self, held, second) end
-  if second then held.release = second end
+  local client = self.client
+  if not client or held.entry.number then
+    local found, second
+    held.step = "client"
+    found, second = self.client_of(held.entry)
+    held.step = nil
+    if not found then return results.put_back(self, held, second) end
+    client, held.release = found, second
+  end
   return fn(self, held, client)
 end
 
@@ -301,8 +304,8 @@ function sender.new(options)
   local found, client_of = pcall(of_number.finder, options.client, "waba.sender")
   if not found then error(client_of, 2) end
   local self = setmetatable({
-    outbox = options.outbox, client_of = client_of, transport = transport, settle = options.settle,
-    resend = options.resend, suppress = options.suppress, on_result = options.on_result,
+    outbox = options.outbox, client_of = client_of, client = of_number.single(options.client), transport = transport,
+    settle = options.settle, resend = options.resend, suppress = options.suppress, on_result = options.on_result,
     inbox = queues.new(options.outbox.store),
     writer = writers.new(options.outbox.store, transport), works = setmetatable({}, { __mode = "k" }),
     counts = { sent = 0, failed = 0, uncertain = 0, resent = 0 },

@@ -103,9 +103,9 @@ end
 
 --- Takes events, and starts up to `concurrency` handlers. Returns whether a handler was started; or nil and an error.
 function handlers.fill(self, group, stop)
-  local has_begun, now = false, clock()
+  local has_begun, now, concurrency = false, clock(), self.concurrency
   local started = now
-  while self.active < self.concurrency and not stop() and not (has_begun and now - started > SLICE) do
+  while self.active < concurrency and not stop() and not (has_begun and now - started > SLICE) do
     if not self.queue[1] then
       results.report_failed(self)
       local found, err = leases.take(self)
@@ -113,12 +113,10 @@ function handlers.fill(self, group, stop)
       if not found then break end
     else
       local entry = begin(self, group, now)
-      if entry and group then
-        group:run(handle_in_turn, self, entry)
-      elseif entry then
-        handle_alone(self, entry)
+      if entry then
+        has_begun = true
+        if group then group:run(handle_in_turn, self, entry) else handle_alone(self, entry) end
       end
-      has_begun = has_begun or entry ~= nil
     end
     now = clock()
   end

@@ -60,27 +60,21 @@ local function new_group(name, transport)
   }, TaskGroup)
 end
 
--- Waits until `TaskGroup:run` sets another function. Returns false if the wait has ended without a function: after IDLE
--- seconds, or early.
-local function wait_for_function(group, worker)
-  if group.is_closed then return false end
-  local idle = group.idle
-  idle[#idle + 1] = worker
-  worker.waiter:wait(IDLE)
-  if worker.fn then return true end
-  for place, other in ipairs(idle) do
-    if other == worker then table.remove(idle, place) end
-  end
-  return false
-end
-
+-- Calls the function of a worker, and then each function that `TaskGroup:run` sets within IDLE seconds.
 local function work(group, worker)
-  worker.waiter = new_waiter(group.name, group.transport)
-  repeat
-    local fn = worker.fn
+  local waiter = new_waiter(group.name, group.transport)
+  worker.waiter = waiter
+  while worker.fn do
+    local fn, idle = worker.fn, group.idle
     worker.fn = nil
     fn(worker.subject, worker.argument)
-  until not wait_for_function(group, worker)
+    if group.is_closed then return end
+    idle[#idle + 1] = worker
+    waiter:wait(IDLE) -- may return early
+  end
+  for place, other in ipairs(group.idle) do
+    if other == worker then table.remove(group.idle, place) end
+  end
 end
 
 local function start_worker(group, fn, subject, argument)
