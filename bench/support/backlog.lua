@@ -9,7 +9,7 @@ local waba = require "waba"
 
 local CUSTOMERS = 100000
 local BATCH = 64 -- events of one webhook
-local TAKEN = 16 -- events of one `take`
+local TAKEN = 64 -- events of one `take`, as in `receiver:work`
 
 local backlog = {}
 
