@@ -157,6 +157,9 @@ describe("an entry of an outbox", function()
       entry.is_uncertain = nil
       assert.same({ core.decode(head), body }, { entry, (select(2, entries.decode(other))) })
       assert.equal(next(more) == nil or more.number ~= nil, (select(3, entries.decode(row.body))))
+      -- an entry that is cut has no message, and one with other bytes is no entry
+      assert.same({ nil, "the entry has no message" }, { entries.decode(head) })
+      assert.is_nil((entries.decode((row.body:gsub('"stored":1', '"stored":x')))))
     end
   end)
 

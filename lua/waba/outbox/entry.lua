@@ -136,26 +136,24 @@ function entries.key(entry) return (entry.number or "") .. ":" .. entry.key end
 -- text of `core.encode`. The positions of the fields are known, so that no decoder is needed. `number` may be nil.
 local PLAIN_FIELDS = { version = true, id = true, to = true, hosting = true, waba = true, stored = true, number = true }
 local HEAD, READ, ID_LENGTH, SECONDS_LENGTH = {}, {}, 20, 10
-local STORED, TO, NUMBER = '","stored":', ',"to":"', ',"number":"'
+local STORED, TO, NUMBER, END = '","stored":', ',"to":"', '","number":"', '"}\n'
 
--- Makes a function that reads the entries of a hosting that begin with HEAD.
+-- Makes a function that reads the entries of a hosting that begin with HEAD. Other bytes give nil.
 local function new_reader(hosting, head)
-  local id_at, number_length = #head + 1, #NUMBER
-  local id_end, stored_at = id_at + ID_LENGTH - 1, id_at + ID_LENGTH + #STORED
-  local stored_end, to_at = stored_at + SECONDS_LENGTH - 1, stored_at + SECONDS_LENGTH + #TO
+  local id_at, stored_at = #head + 1, #head + 1 + ID_LENGTH + #STORED
+  local id_end, stored_end = id_at + ID_LENGTH - 1, stored_at + SECONDS_LENGTH - 1
+  local to_at = stored_end + 1 + #TO
   return function(bytes)
-    if find(bytes, head, 1, true) ~= 1 then return nil end
-    local last, number = find(bytes, '"', to_at, true), nil
-    local to = sub(bytes, to_at, last - 1)
-    if byte(bytes, last + 1) == 44 then -- a comma
-      local number_at = last + 1 + number_length
-      last = find(bytes, '"', number_at, true)
-      number = sub(bytes, number_at, last - 1)
-    end
+    local last = find(bytes, head, 1, true) == 1 and find(bytes, END, to_at, true)
+    local stored = last and tonumber(sub(bytes, stored_at, stored_end))
+    if not stored then return nil end
+    local to, number = sub(bytes, to_at, last - 1), nil
+    local to_end = find(to, NUMBER, 1, true)
+    if to_end then to, number = sub(to, 1, to_end - 1), sub(to, to_end + #NUMBER) end
     return {
-      version = VERSION, id = sub(bytes, id_at, id_end), to = to, hosting = hosting, waba = version,
-      stored = tonumber(sub(bytes, stored_at, stored_end)), number = number,
-    }, sub(bytes, last + 3)
+      version = VERSION, id = sub(bytes, id_at, id_end), to = to, hosting = hosting, waba = version, stored = stored,
+      number = number,
+    }, sub(bytes, last + #END)
   end
 end
 
@@ -172,23 +170,11 @@ local function is_plain(entry)
   return #entry.id == ID_LENGTH and entry.waba == version and entry.stored >= 1e9 and entry.stored < 1e10
 end
 
--- Makes a function that returns whole seconds as text. The function remembers its last result, because most seconds are
--- those of the previous call.
-local function text_of_seconds()
-  local last, text
-  return function(seconds)
-    if seconds ~= last then last, text = seconds, ("%d"):format(seconds) end
-    return text
-  end
-end
-
-local stored_text, now_text = text_of_seconds(), text_of_seconds()
-
 --- Returns the bytes of an entry and of the body of its request; or nil, a message and a path, as `core.encode` does.
 function entries.encode(entry, body)
   if is_plain(entry) then
-    return HEAD[entry.hosting] .. entry.id .. STORED .. stored_text(entry.stored) .. TO .. entry.to
-      .. (entry.number and '"' .. NUMBER .. entry.number .. '"}\n' or '"}\n') .. body
+    return HEAD[entry.hosting] .. entry.id .. STORED .. entry.stored .. TO .. entry.to
+      .. (entry.number and NUMBER .. entry.number .. END or END) .. body
   end
   local head, message, path = core.encode(entry)
   if not head then return nil, message, path end
@@ -265,8 +251,8 @@ function entries.sent_text(entry, sent_at, sent)
   local id, wa_id, number = sent.id, sent.wa_id, entry.number
   if type(id) ~= "string" or wa_id ~= nil and type(wa_id) ~= "string" then return nil end
   return '{"state":"sent","id":"' .. entry.id .. '","to":"' .. entry.to
-    .. (number and '","number":"' .. number or "") .. '","times":{"stored":' .. stored_text(entry.stored)
-    .. ',"sending":' .. now_text(sent_at) .. ',"sent":' .. now_text(os.time()) .. '},"message_id":' .. quoted(id)
+    .. (number and '","number":"' .. number or "") .. '","times":{"stored":' .. entry.stored
+    .. ',"sending":' .. sent_at .. ',"sent":' .. os.time() .. '},"message_id":' .. quoted(id)
     .. (wa_id and ',"wa_id":' .. quoted(wa_id) .. "}" or "}")
 end
 
