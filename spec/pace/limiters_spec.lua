@@ -490,6 +490,33 @@ describe("a shared rate", function()
       assert.is_true(count >= 780, count)
     end)
 
+    for _, pair in ipairs { { 80, 80 }, { 50, 150 }, { 20, 40 }, { 5, 5 } } do
+      local rate, burst = pair[1], pair[2]
+      for _, unreachable in ipairs { "continue", "wait" } do
+        for _, loses in ipairs { false, true } do
+          local title = "of %d with a burst of %d is not exceeded by four processes with %s, although the store %s"
+          it(title:format(rate, burst, unreachable, loses and "loses its values" or "keeps its values"), function()
+            for _, outage in ipairs { { 2, 3 }, { 0, 5 }, { 3, 30 }, { 6, 1 } } do
+              now, kept = now + 1000, {}
+              local processes, started = new_processes(4, { messages = { rate = rate, burst = burst } },
+                { unreachable = unreachable }), now
+              local moments = send_all(processes, 60, false, function()
+                local was_down, since = is_down, now - started
+                is_down = since >= outage[1] and since < outage[1] + outage[2]
+                if was_down and not is_down and loses then kept = {} end
+              end)
+              is_down = false
+              local most = most_in_ten_seconds(moments)
+              assert.is_true(most <= 10 * rate + burst, ("%d, %d + %d"):format(most, outage[1], outage[2]))
+              local late = 0
+              for _, moment in ipairs(moments) do late = late + (moment >= started + 40 and 1 or 0) end
+              assert.is_true(late >= 0.97 * 20 * rate, ("%d, %d + %d"):format(late, outage[1], outage[2]))
+            end
+          end)
+        end
+      end
+    end
+
     it("is not used with unreachable = 'wait', and the error has the reason", function()
       local messages = {}
       local process = new_process(RATE, { unreachable = "wait", on_error = function(err)

@@ -60,13 +60,16 @@ local function usable(self, now, is_bulk)
   return replies.count > 0 and replies or bulk.count > 0 and bulk.next_at <= now + self.interval and bulk or nil
 end
 
--- Returns the bucket that this process uses while the store can't be reached.
-local function fallback_of(self)
-  if not self.fallback then
-    local rate, share = self.rate, self.shared.store.share
-    self.fallback = buckets.new(rate and { rate = rate.rate * share, burst = max(1, floor(rate.burst * share)) })
+-- Returns the bucket that this process uses while the store can't be reached. If the process has got tokens from the
+-- store before, the bucket has only one token at first, because the burst may have been used.
+local function fallback_of(self, now)
+  local fallback, rate, share = self.fallback, self.rate, self.shared.store.share
+  if not fallback then
+    fallback = buckets.new(rate and { rate = rate.rate * share, burst = max(1, floor(rate.burst * share)) })
+    if self.due > -huge then fallback.due = now + fallback.slack end
+    self.fallback = fallback
   end
-  return self.fallback
+  return fallback
 end
 
 function Bucket:delay(now, is_bulk)
@@ -77,7 +80,7 @@ function Bucket:delay(now, is_bulk)
   if lane then return max(0, lane.next_at - now) end
   if store.failure then
     local left = max(SOON, store.retry_at - now)
-    return store.waits and left or min(left, fallback_of(self):delay(now))
+    return store.waits and left or min(left, fallback_of(self, now):delay(now))
   end
   if now < self.asking_until then return STEP end
   return max(SOON, (is_bulk and self.bulk or self.replies).ask_at - now)
@@ -88,7 +91,8 @@ function Bucket:take(now, is_bulk)
   if lane then
     lane.count, lane.next_at = lane.count - 1, lane.next_at + self.interval
   elseif self.shared.store.failure then
-    fallback_of(self):take(now)
+    fallback_of(self, now):take(now)
+    if self.rate then self.returned = self.returned - 1 end -- the next successful call of the store counts this token
   end
 end
 
@@ -125,7 +129,7 @@ function Bucket:refill(now, is_bulk, waiting)
   local reply = self.shared:take(self, lane, wanted, needs_more)
   self.asking_until = -huge
   if not reply then return true end
-  now = store.clock()
+  self.fallback, now = nil, store.clock()
   lane.ask_at, self.due = now + reply.ask, now + reply.due
   lane.wanted, lane.lapsed = reply.granted, 0
   if reply.granted > 0 then

@@ -88,6 +88,7 @@ function Shared:take(bucket, lane, wanted, needs_more)
     microseconds(lane.slack), microseconds(bucket.length), wanted, needs_more and "1" or "0", bucket.returned,
     self.version, microseconds(self.rates.pair and 1 / self.rates.pair.rate or 0),
   }
+  local returned = bucket.returned
   bucket.returned = 0
   for _, pair in ipairs(list) do
     words[#words + 1] = pair.name
@@ -95,7 +96,10 @@ function Shared:take(bucket, lane, wanted, needs_more)
     pair.unreported = 0
   end
   local reply = self.store:run(self.name, words)
-  if not reply then return nil end
+  if not reply then
+    bucket.returned = math.min(returned, -1)
+    return nil
+  end
   local now = self.store.clock()
   self.asked_at = now
   if reply[4] > 0 then bucket:pause(now + reply[4] / 1e6) end

@@ -13,6 +13,10 @@
 --   pause INTERVAL                  -> (nothing)
 --   pause_pair PAIR INTERVAL SLACK  -> (nothing)
 --
+-- RETURNED is the number of unused tokens. After a failed call RETURNED is negative: the number of tokens that the
+-- process has used without the store. If the store then has no value, it has lost its values, and the bucket is empty
+-- at first. Used tokens of a long failure delay the next tokens by at most the time in which the rate grants a burst.
+--
 -- DUE is the time at which a bucket is full. The next token is valid at the time `due - slack`. FIRST is the time at
 -- which the first token of a batch is valid. Each other token is valid INTERVAL microseconds after the previous token.
 -- Bulk messages have less slack than replies, so a reply gets a token at once even if bulk messages use the full rate.
@@ -21,7 +25,7 @@
 -- 3 for bulk messages. VERSION is the version of the list of paused recipients. If the VERSION in the command is not
 -- the present version, the reply contains the paused recipients.
 return [==[
-local floor, max = math.floor, math.max
+local floor, max, min = math.floor, math.max, math.min
 local MOST = 200 -- the largest number of paused recipients in the list
 local KEPT = 60000 -- the milliseconds for which a value is kept after the latest time in the value
 
@@ -72,7 +76,8 @@ return function(db, now, words)
     local length, wanted, needs_more, returned = number(7), number(8), words[9] == "1", number(10)
     local state, paused = read(class, 4), read("paused", 1)[1]
     local turn = lane == "bulk" and 3 or 2
-    local due = state[1] - returned * interval
+    local due, empty = state[1] - returned * interval, now + slack + interval
+    if returned < 0 then due = state[1] == 0 and empty or min(due, max(state[1], empty + slack)) end
     if paused > state[4] then
       due, state[4] = max(due, paused + slack), paused
     end
@@ -88,7 +93,7 @@ return function(db, now, words)
       if needs_more or granted < wanted then state[turn] = ask + length end
       ask = max(ask - length / 4, paused) -- early, so that the next batch arrives before its first token is valid
     end
-    if wanted > 0 or returned > 0 then
+    if wanted > 0 or returned ~= 0 then
       state[1] = due
       write(class, state, 4)
     end
