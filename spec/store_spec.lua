@@ -169,6 +169,47 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.is_true(changes[1].lost)
     end)
 
+    it("removes the entries of a call, except an entry whose lease was lost", function()
+      local store, list = new(), {}
+      for number = 1, 6 do list[number] = entry(tostring(number), tostring(number)) end
+      store:put(list)
+      store:put { entry("behind 2", "2") }
+      local taken, changes = store:take(9, 60), {}
+      assert.equal(1, store:settle { { lease = taken[3], release = true } })
+      for index, lease in ipairs(taken) do
+        changes[index] = {
+          lease = lease, done = "held", records = { { name = "r" .. index, value = "x" }, { name = "n", add = 1 } },
+        }
+      end
+      assert.equal(5, store:settle(changes))
+      for index, change in ipairs(changes) do
+        assert.equal(index == 3, change.lost)
+        assert.equal(index ~= 3 and "x" or nil, (store:get("r" .. index)))
+      end
+      assert.equal("5", store:get "n")
+      local left = bodies(store:take(9, 60))
+      table.sort(left)
+      assert.same({ "3", "behind 2" }, left)
+    end)
+
+    it("appends the entries of a call to conversations that exist, and to new ones", function()
+      local store = new()
+      store:put { entry("a1", "a") }
+      local list = { entry("a2", "a"), entry("b1", "b"), entry("b2", "b"), entry("alone"), entry("c1", "c") }
+      for number = 1, 30 do list[#list + 1] = entry("d" .. number, "d") end
+      store:put(list)
+      local rounds = {}
+      for round = 1, 3 do
+        local taken, changes = store:take(99, 60), {}
+        rounds[round] = bodies(taken)
+        table.sort(rounds[round])
+        for index, lease in ipairs(taken) do changes[index] = { lease = lease, done = "held" } end
+        store:settle(changes)
+      end
+      assert.same({ { "a1", "alone", "b1", "c1", "d1" }, { "a2", "b2", "d2" }, { "d3" } }, rounds)
+      assert.equal(27, store:depth())
+    end)
+
     it("lists entries and dead letters, retries dead letters, and removes both", function()
       local store = new()
       store:put { entry("a1", "A"), entry("a2", "A"), entry("b1", "B"), entry("c1") }

@@ -12,8 +12,7 @@ changes.ENTRIES = 16 -- the largest number of entries in one statement
 --- For FEW or more entries, one statement with the parameters LIST costs less than a statement for each entry.
 changes.FEW, changes.LIST = 4, "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
 local ENTRIES = changes.ENTRIES
-local ARE_HELD = "SELECT count(*) FROM waba_entry WHERE token = ?17 AND seq IN " .. changes.LIST
-local REMOVE = "DELETE FROM waba_entry WHERE seq IN " .. changes.LIST
+local REMOVE = "DELETE FROM waba_entry WHERE token = ?17 AND seq IN " .. changes.LIST
 local NONE = -1 -- a `seq` that no entry has
 
 --- Returns the parameters of a statement with LIST: `seqs` from the index `first` on, then `token` and `due`.
@@ -77,11 +76,13 @@ local function settle(self, change, now)
     before, now + change.delay, escape(change.reason), seq, token) > 0
 end
 
--- Removes the entries of changes in one statement if all have the same valid lease. Returns whether the entries were
--- removed.
+-- Removes the entries of changes in one statement if all have the same lease. Returns whether the entries were removed.
+-- If the lease of an entry is not valid, the transaction begins again, and makes each change in a statement of its own.
 local function remove_all(self, list)
   local first, seqs = list[1], {}
-  if #list < changes.FEW or #list > ENTRIES or not first.done then return false end
+  local is_careful = self.is_careful
+  self.is_careful = false
+  if is_careful or #list < changes.FEW or #list > ENTRIES or not first.done then return false end
   for index = 1, #list do
     local change = list[index]
     local lease = change.lease
@@ -91,9 +92,9 @@ local function remove_all(self, list)
   end
   for index = #seqs + 1, ENTRIES do seqs[index] = NONE end
   seqs[ENTRIES + 1] = first.lease.token
-  if self.database:value(ARE_HELD, unpack(seqs)) < #list then return false end
-  self.database:run(REMOVE, unpack(seqs, 1, ENTRIES))
-  return true
+  if self.database:run(REMOVE, unpack(seqs)) == #list then return true end
+  self.is_careful = true
+  self.database:begin_again()
 end
 
 --- Makes changes within a transaction. Returns the number of valid leases.

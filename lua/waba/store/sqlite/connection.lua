@@ -7,6 +7,8 @@ local errors = require "waba.errors"
 local runtime = require "waba.runtime"
 local sqlite_file = require "waba.store.sqlite.file"
 
+local unpack = table.unpack or unpack
+
 ---@class waba.SqliteConnection
 ---@field path string?         the absolute path of the file; set at the first use
 ---@field identity string?     the identity of the open file, from core.file_identity
@@ -45,6 +47,11 @@ local Failure = {} -- the metatable of raised errors of the driver
 local function fail(message)
   error(setmetatable({ message = sqlite_file.message(message) }, Failure), 0)
 end
+
+local AGAIN = {} -- raised by `begin_again`
+
+--- Undoes the changes of the running transaction, and runs its work again.
+function Connection.begin_again() error(AGAIN, 0) end
 
 local function close_statement(self, sql)
   self.statements[sql]:close()
@@ -101,6 +108,37 @@ function Connection:row(sql, ...) return fetch(self, sql, execute(self, sql, ...
 function Connection:value(sql, ...)
   local row = fetch(self, sql, execute(self, sql, ...))
   return row and row[1]
+end
+
+-- The largest number of rows that one statement inserts, and the number of rows of the smaller statements.
+local SIZES = { 16, 8, 4, 2, 1 }
+local texts = {} -- the texts of the statements by their number of rows, by the text of one row
+
+-- Returns a statement for `count` rows.
+local function text_for(sql, row, columns, count)
+  local by_count = texts[row] or {}
+  texts[row] = by_count
+  if by_count[count] then return by_count[count] end
+  local list = {}
+  for index = 1, count do
+    local at = (index - 1) * columns
+    list[index] = row:gsub("%?(%d)", function(number) return ("?%d"):format(number + at) end)
+  end
+  by_count[count] = sql .. " VALUES " .. table.concat(list, ", ")
+  return by_count[count]
+end
+
+--- Inserts rows. `row` is the text of a row with the parameters ?1 to ?9 at most. The list has the parameters of all
+--- rows; `size` is their number.
+function Connection:insert(sql, row, columns, list, size)
+  local first = 1
+  for _, count in ipairs(SIZES) do
+    local text, width = text_for(sql, row, columns, count), count * columns
+    while size - first + 1 >= width do
+      self:run(text, unpack(list, first, first + width - 1))
+      first = first + width
+    end
+  end
 end
 
 -- The seconds between core.clock and SQLite's clock. SQLite's clock has milliseconds only, so all connections of the
@@ -232,6 +270,7 @@ function Connection:guarded(work)
   while true do
     local ok, result, second = pcall(attempt, self, work, driver_timeout)
     if ok then return result, second end
+    if result == AGAIN then return self:guarded(work) end
     if getmetatable(result) ~= Failure then error(result, 0) end
     if not deadline then pause, deadline, step = find_pause(), core.clock() + self.busy_timeout, SHORTEST end
     local left = deadline - core.clock()

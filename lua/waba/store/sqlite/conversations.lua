@@ -26,7 +26,7 @@ function conversations.name_store(self, now)
   function store.remember(name, root)
     if known[name] == root and is_fresh[name] then return end
     known[name], is_fresh[name] = root, true
-    database:run(records.SET, name .. ":name", escape(root), now + names.REMEMBER)
+    records.set_all(self, { name .. ":name", escape(root), now + names.REMEMBER })
   end
 
   function store.is_begun(root)
@@ -55,16 +55,35 @@ function conversations.name_store(self, now)
   return store
 end
 
---- Appends an entry to its conversation. An entry with a time `at` has no conversation until this time.
-function conversations.append(self, entry, store, now)
-  local root = entry.names and names.join(store, entry.names)
-  local conversation, later = root and escape((entry.lane or "") .. root), nil
-  if entry.at then conversation, later = nil, conversation or "" end
-  self.database:run([[INSERT INTO waba_entry (seq, conversation, head, bulk, due, id, later, body)
-    VALUES (max(?1, coalesce((SELECT max(seq) + 1 FROM waba_entry), 0)), ?2,
-      NOT EXISTS (SELECT 1 FROM waba_entry WHERE conversation = ?2), ?3, ?4, ?5, ?6, ?7)]],
-    now * 1e6 - now * 1e6 % 1, conversation, entry.bulk and 1 or 0, entry.at or now, entry.id, later,
-    escape(entry.body))
+-- The words OR FAIL let SQLite keep no copies of the changed pages for an undo of the statement alone.
+local INSERT = "INSERT OR FAIL INTO waba_entry (seq, conversation, head, bulk, due, id, later, body)"
+local LAST = "SELECT max(seq) * 1.0 FROM waba_entry"
+local EXISTS = "SELECT 1 FROM waba_entry WHERE conversation = ? LIMIT 1"
+-- A row of several costs less if the statement reads nothing; a single row costs less if the statement reads for it.
+local ROW = "(?1, ?2, ?8, ?3, ?4, ?5, ?6, ?7)"
+local SINGLE_ROW = [[(max(?1, coalesce((SELECT max(seq) + 1 FROM waba_entry), 0)), ?2,
+  ?8 AND NOT EXISTS (SELECT 1 FROM waba_entry WHERE conversation = ?2), ?3, ?4, ?5, ?6, ?7)]]
+
+--- Appends entries to their conversations. An entry with a time `at` has no conversation until this time.
+function conversations.append(self, entries, store, now)
+  local database, is_single, known, list, size = self.database, #entries == 1, {}, {}, 0
+  local seq = now * 1e6 - now * 1e6 % 1
+  if not is_single then seq = math.max(seq, 1 + (database:value(LAST) or 0)) end
+  for index = 1, #entries do
+    local entry = entries[index]
+    local root = entry.names and names.join(store, entry.names)
+    local conversation, later, is_head = root and escape((entry.lane or "") .. root), nil, true
+    if entry.at then conversation, later = nil, conversation or "" end
+    if conversation and not is_single then
+      is_head = not known[conversation] and not database:value(EXISTS, conversation)
+      known[conversation] = true
+    end
+    list[size + 1], list[size + 2], list[size + 3] = seq + index - 1, conversation, entry.bulk and 1 or 0
+    list[size + 4], list[size + 5], list[size + 6] = entry.at or now, entry.id, later
+    list[size + 7], list[size + 8] = escape(entry.body), is_head
+    size = size + 8
+  end
+  database:insert(INSERT, is_single and SINGLE_ROW or ROW, 8, list, size)
 end
 
 -- Stores the records `list` and the entries whose keys are not recorded. Returns the number of stored entries.
@@ -79,7 +98,7 @@ local function put_entries(self, entries, list, now)
       if entry.names and entry.names[2] then names.join(store, entry.names) end
     end
   end
-  for _, entry in ipairs(fresh) do conversations.append(self, entry, store, now) end
+  conversations.append(self, fresh, store, now)
   records.write_all(self, list, now)
   records.forget_old(self, now, #fresh)
   return #fresh

@@ -10,11 +10,7 @@ local records = {}
 local FOR_EVER = 1e15 -- the time of expiry of a record without a time limit
 local LAST_NAME = ("\255"):rep(8)
 
---- Sets a record. The parameters are the name, the value and the time of expiry.
-records.SET = "REPLACE INTO waba_record (name, value, until) VALUES (?, ?, ?)"
-local SET = records.SET
-local ROWS = 8 -- the number of records that SET_SEVERAL sets
-local SET_SEVERAL = SET .. (", (?, ?, ?)"):rep(ROWS - 1)
+local SET, ROW = "REPLACE INTO waba_record (name, value, until)", "(?1, ?2, ?3)"
 local RAISE = [[INSERT INTO waba_record (name, value, until) VALUES (?1, ?2, ?3)
   ON CONFLICT (name) DO UPDATE SET value = excluded.value, until = excluded.until
   WHERE excluded.value > value OR until <= ?4]]
@@ -29,10 +25,7 @@ local VALUES = ("SELECT name, value FROM waba_record WHERE name IN (?%s) AND unt
 
 --- Sets records. The list has the name, the value and the time of expiry of each record.
 function records.set_all(self, list)
-  local size = 3 * ROWS
-  local rest = #list - #list % size
-  for at = 1, rest, size do self.database:run(SET_SEVERAL, unpack(list, at, at + size - 1)) end
-  for at = rest + 1, #list, 3 do self.database:run(SET, list[at], list[at + 1], list[at + 2]) end
+  self.database:insert(SET, ROW, 3, list, #list)
 end
 
 --- Writes the records of a change. `is_made` is false if the change was not made; then records with the field `add` are

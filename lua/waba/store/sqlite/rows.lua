@@ -76,7 +76,7 @@ function rows:revive(list)
     for _, lane in ipairs(conversation and self.lanes or {}) do
       if conversation:sub(1, #lane) == lane then entry.lane, entry.names = lane, { conversation:sub(#lane + 1) } end
     end
-    conversations.append(self, entry, conversations.name_store(self, now), now)
+    conversations.append(self, { entry }, conversations.name_store(self, now), now)
     return self.database:run("DELETE FROM waba_dead WHERE seq = ?", seq)
   end)
 end
