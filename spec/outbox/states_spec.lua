@@ -186,6 +186,23 @@ describe("a status", function()
     assert.is_nil(after("delivered").error)
   end)
 
+  it("of one of two sent messages does not make the other one failed", function()
+    for _, row in ipairs {
+      { { "delivered", "failed", "wamid.0" }, "delivered" }, { { "failed", "wamid.0" }, "sent" },
+      { { "failed", "wamid.0", "delivered" }, "delivered" }, { { "delivered", "wamid.0", "failed", "wamid.1" }, "delivered" },
+      { { "sent", "wamid.0", "failed", "wamid.1" }, "failed" }, { { "failed" }, "failed" },
+    } do
+      local outbox, id = new_sent() -- the message wamid.1 was sent again after wamid.0
+      local words, place = row[1], 1
+      while words[place] do
+        local other = (words[place + 1] or ""):match "^wamid" and words[place + 1]
+        assert(outbox:apply(status(id, words[place], { id = other })))
+        place = place + (other and 2 or 1)
+      end
+      assert.equal(row[2], outbox:get(id).state)
+    end
+  end)
+
   it("without a time has the current time", function()
     local outbox, id = new_sent()
     assert(outbox:apply(status(id, "read", { timestamp = false })))

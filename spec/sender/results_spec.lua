@@ -122,6 +122,7 @@ describe("a sender", function()
     assert.equal("timeout", outbox:get(id).error.kind)
     sender:work()
     assert.same({ 3, "sent", true }, { #transport.requests, outbox:get(id).state, outbox:get(id).resent })
+    assert.equal(1, sender:stats().resent) -- the refused attempt does not count
   end)
 
   it("reports only errors of on_result on standard error", function()

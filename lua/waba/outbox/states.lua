@@ -169,6 +169,13 @@ function Outbox:cancel(id)
   return nil, is_taken(id)
 end
 
+-- Returns whether a status is about another message than the state that is known. An entry has two messages after a
+-- sender has sent its message again. The failure of one of them does not change the state of the other one.
+local function is_of_other(event, state, status)
+  local known = state and state.message_id
+  return known and known ~= event.id or status and status.rank > RANK.sent and status.message_id ~= event.id
+end
+
 --- Records a status, which proves that the platform has accepted the message. Other statuses have no effect.
 ---@param event waba.Event
 ---@return true|nil
@@ -182,7 +189,7 @@ function Outbox:apply(event)
   if not id then return err == nil or nil, err end
   local state, status, row, failure = look_up(self, id)
   if failure then return nil, failure end
-  if not state and not row then return true end
+  if not state and not row or event.status == "failed" and is_of_other(event, state, status) then return true end
   if not status or status.rank < rank then
     status = status or { times = {} }
     status.rank, status.message_id = rank, status.message_id or entries.plain(event.id)

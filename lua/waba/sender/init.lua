@@ -154,6 +154,7 @@ local function deliver(self, held, client)
     sent, err = send_message(self, held, client)
   end
   held.step = nil
+  if held.before and (sent or err.maybe_sent) then self.counts.resent = self.counts.resent + 1 end
   if sent then return results.finish(self, held, sent) end
   return fail(self, held, client, err)
 end
@@ -198,7 +199,7 @@ local function decide(self, held, state)
     results.finish(self, held, nil, "uncertain", errors.new(state.error))
     return nil -- `work` has already counted the uncertain result
   end
-  entry.resent, self.counts.resent, held.before, held.is_marked = true, self.counts.resent + 1, state, nil
+  entry.resent, held.before, held.is_marked = true, state, nil
   return with_client(self, held, deliver)
 end
 
