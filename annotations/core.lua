@@ -148,10 +148,10 @@ function core.redact(text, credentials) end
 ---@return string bytes
 function core.redis_commands(commands) end
 
---- Splits the reply of a script of the library. Each part of the text is the length of a string, a colon and the bytes of
---- the string; or "-", for false.
+--- Splits the reply of a script of the library. The text consists of lines, each followed by the bytes of its strings. A
+--- line has words with a space between them: the length of a string, "-" for false, or "=" and an integer.
 ---@param text string
----@return (string|false)[]|nil parts  nil: the text has another form
+---@return (string|integer|false)[]|nil parts  nil: the text has another form
 function core.redis_parts(text) end
 
 --- Creates a secret header for `core.ready_head`, for a transport that writes requests to its own socket. Code that has

@@ -229,15 +229,17 @@ describe("hmac_sha256", function()
 end)
 
 describe("redis_parts", function()
-  it("splits a text into strings of the given lengths", function()
+  it("splits a text into strings, integers and false", function()
     assert.same({}, core.redis_parts "")
-    assert.same({ "", "5", "a:b\0\r\n", false, "-" }, core.redis_parts "0:1:56:a:b\0\r\n-1:-")
+    assert.same({ "", "5", 12, "a: \0\r\n", false, "-", 0 }, core.redis_parts "0 1 =12 6 -\n5a: \0\r\n1 =0\n-")
   end)
 
-  it("returns nil for a text that is not complete", function()
-    for _, text in ipairs { "1", "1:", "2:a", "12", "a", ":", " 1:a", "1:ab", "-2:a", "99999999999999999999999:a", "+1:a" } do
-      assert.is_nil(core.redis_parts(text), text)
-    end
+  it("returns nil for a text of another form", function()
+    local texts = {
+      "1", "1\n", "2\na", "a\n", " 1\na", "1\nab", "-2\na", "1  1\nab", "=\n", "=x\n", "1,1\nab", "+1\na",
+      "1000000000000000\na", ("9"):rep(30) .. "\na", "=1000000000000000\n",
+    }
+    for _, text in ipairs(texts) do assert.is_nil(core.redis_parts(text), text) end
   end)
 end)
 

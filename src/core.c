@@ -147,42 +147,51 @@ static int redis_commands(lua_State *L) {
   return 1;
 }
 
-/* Reads one part of a text: "-" or "<length>:<bytes>". Returns the position behind the part, or NULL if the text is
- * not complete. `*part` is NULL for "-". */
-static const char *next_part(const char *at, const char *end, const char **part, size_t *length) {
-  size_t size = 0;
-  *part = NULL;
-  if (*at == '-') return at + 1;
-  if (*at < '0' || *at > '9') return NULL;
-  for (; at < end && *at >= '0' && *at <= '9'; at++) {
-    if (size > (size_t)(end - at)) return NULL;
-    size = size * 10 + (size_t)(*at - '0');
+/* Reads the parts of a text (see redis_parts). Returns their number, or -1 if the text has another form. Appends the
+ * parts to the table at index 2 if `L` is not NULL. */
+static int read_parts(lua_State *L, const char *at, const char *end) {
+  int count = 0;
+  while (at < end) {
+    const char *const line_end = memchr(at, '\n', (size_t)(end - at));
+    if (line_end == NULL) return -1;
+    const char *bytes = line_end + 1;
+    while (at < line_end) {
+      const char kind = *at == '-' || *at == '=' ? *at++ : '\0';
+      size_t number = 0, digits = 0;
+      for (; at < line_end && *at >= '0' && *at <= '9'; at++) {
+        if (++digits > 15) return -1;
+        number = number * 10 + (size_t)(*at - '0');
+      }
+      if ((kind == '-') != (digits == 0) || count == INT_MAX) return -1;
+      if (at < line_end && *at++ != ' ') return -1;
+      if (kind == '\0' && number > (size_t)(end - bytes)) return -1;
+      count++;
+      if (L != NULL) {
+        if (kind == '-') lua_pushboolean(L, 0);
+        else if (kind == '=') lua_pushinteger(L, (lua_Integer)number);
+        else lua_pushlstring(L, bytes, number);
+        lua_rawseti(L, 2, count);
+      }
+      if (kind == '\0') bytes += number;
+    }
+    at = bytes;
   }
-  if (at == end || *at != ':' || size > (size_t)(end - at - 1)) return NULL;
-  *part = at + 1;
-  *length = size;
-  return at + 1 + size;
+  return count;
 }
 
-/* Splits the reply of a script (store/redis/exchange_code.lua) into a list of strings. The element of "-" is false.
- * Returns nil for another text. */
+/* Splits the reply of a script (store/redis/exchange_code.lua). The text consists of lines, each followed by the bytes
+ * of its strings. A line has words: the length of a string, "-" for false, or "=" and an integer. Returns a list, or nil
+ * for another text. */
 static int redis_parts(lua_State *L) {
   size_t length;
-  const char *text = luaL_checklstring(L, 1, &length), *end = text + length, *part;
-  int count = 0;
-  for (const char *at = text; at < end; count++) {
-    at = next_part(at, end, &part, &length);
-    if (at == NULL || count == INT_MAX) {
-      lua_pushnil(L);
-      return 1;
-    }
-  }
-  lua_createtable(L, count, 1);
-  for (int index = 1; index <= count; index++) {
-    text = next_part(text, end, &part, &length);
-    if (part != NULL) lua_pushlstring(L, part, length);
-    else lua_pushboolean(L, 0);
-    lua_rawseti(L, 2, index);
+  const char *const text = luaL_checklstring(L, 1, &length);
+  const int count = read_parts(NULL, text, text + length);
+  lua_settop(L, 1);
+  if (count < 0) {
+    lua_pushnil(L);
+  } else {
+    lua_createtable(L, count, 1);
+    read_parts(L, text, text + length);
   }
   return 1;
 }

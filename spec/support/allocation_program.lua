@@ -112,7 +112,7 @@ local functions = {
       url)):bytes(5)
   end,
   redis = function() return core.redis_commands { { "XADD", "key", ("x"):rep(100) }, { "PING" } } end,
-  parts = function() return core.redis_parts("100:" .. ("x"):rep(100) .. "-1:y") end,
+  parts = function() return core.redis_parts("100 - =1\n" .. ("x"):rep(100)) end,
   response = function() return select(2, core.response_head("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", 1)) end,
   headers = function() return core.headers("A: b\r\nA: c\r\n", 1, 12) end,
   hash = function() return core.sha256():update("x"):hex() end,

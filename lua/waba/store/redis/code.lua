@@ -12,7 +12,10 @@ local function queue_key(queue) return prefix .. "q:" .. queue end
 local call = redis.call
 local time = call("TIME")
 local now = time[1] * 1e6 + time[2]
-local function whole(number) return string.format("%.0f", number) end
+local function whole(number)
+  if number < 2^51 then return string.format("%d%06d", math.floor(number / 1e6), number % 1e6) end
+  return string.format("%.0f", number)
+end
 local function due_of(queue) return key(string.sub(queue, 1, 5) == "bulk:" and "due:bulk" or "due") end
 local function id_of(item) return string.match(item, "^%d+") end
 ]]
@@ -39,33 +42,34 @@ end
 ]]
 
 --- Removes items. `advance` removes the first item of a queue, and makes the next item due. `make_dead` moves the first
---- item of a queue to the dead letters. A script adds the number of new items to `growth`, and calls `finish` at its end.
+--- item of a queue to the dead letters. Both are variables that the script declares. The script also declares `growth`,
+--- and adds the number of new items to it.
 code.ADVANCE = [[
-local growth = 0
-local function advance(queue, is_tried, name)
+function advance(queue, is_tried, name)
   local item = call("LPOP", queue_key(queue))
   growth = growth - 1
   if is_tried then
     for _, name_of_hash in ipairs { "tries", "why", "marked" } do call("HDEL", key(name_of_hash), queue) end
   end
   if name ~= "" then call("HDEL", key "ids", name) end
-  local next_item = call("LINDEX", queue_key(queue), 0)
+  local next_item = call("LINDEX", queue_key(queue), "0")
   if next_item then call("ZADD", due_of(queue), id_of(next_item), queue) end
   return item
 end
 
-local function make_dead(queue, tries, reason)
-  local item = call("LINDEX", queue_key(queue), 0)
+function make_dead(queue, tries, reason)
+  local item = call("LINDEX", queue_key(queue), "0")
   local id, name, body = string.match(item, "^(%d+) ([^\n]*)\n(.*)$")
   advance(queue, true, name)
   call("HSET", key "dead", id, cjson.encode { queue, tries, reason, now / 1e6, name } .. "\n" .. body)
-  call("ZADD", key "dead:at", now, id)
+  call("ZADD", key "dead:at", whole(now), id)
   if name ~= "" then call("HSET", key "ids", name, "dead " .. id) end
 end
+]]
 
-local function finish()
-  if growth ~= 0 then call("INCRBY", key "depth", growth) end
-end
+--- The end of a script that adds or removes items.
+code.FINISH = [[
+if growth ~= 0 then call("INCRBY", key "depth", string.format("%d", growth)) end
 ]]
 
 --- Finds conversations by names. The function `name_store` returns the `waba.NameStore` of a Redis store. The name of a
@@ -155,7 +159,7 @@ code.NEXT_DUE = [[
 local function next_due()
   local earliest
   for _, set in ipairs { "due", "due:bulk", "held" } do
-    local due = tonumber(call("ZRANGE", key(set), 0, 0, "WITHSCORES")[2])
+    local due = tonumber(call("ZRANGE", key(set), "0", "0", "WITHSCORES")[2])
     if due and (not earliest or due < earliest) then earliest = due end
   end
   return earliest and string.format("%.6f", math.max(0, earliest - now) / 1e6) or ""

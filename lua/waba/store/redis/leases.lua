@@ -17,9 +17,9 @@ function leases.read(self, parts, n, mark)
   local marked_token, taken, beside, index = parts.token .. "!", {}, self.beside, 6 + 2 * parts[5]
   local token = mark and marked_token or parts.token
   while parts[index] do
-    local was_marked, queue, known = parts[index + 1] == "1" or nil, parts[index + 2], nil
+    local was_marked, queue, known = parts[index + 1] == 1 or nil, parts[index + 2], nil
     local lease = {
-      token = was_marked and marked_token or token, queue = queue, attempts = tonumber(parts[index]), known = known,
+      token = was_marked and marked_token or token, queue = queue, attempts = parts[index], known = known,
       head = parts[index + 3], body = parts[index + 4], was_marked = was_marked,
     }
     taken[#taken + 1], index = lease, index + 5
@@ -29,7 +29,7 @@ function leases.read(self, parts, n, mark)
       lease.known, index = known, index + #beside
     end
   end
-  if parts[4] ~= "0" then taken.died = tonumber(parts[4]) end
+  if parts[4] > 0 then taken.died = parts[4] end
   if #taken >= n then return taken end
   return taken, tonumber(parts[3]) or false
 end

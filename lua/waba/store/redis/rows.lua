@@ -112,7 +112,7 @@ return 1
 
 -- Removes entries that are not taken, and returns their number. Arguments: the number of entries; for each entry the
 -- queue, the id, and "" or the body that an entry without a mark must have; the records.
-local DROP = code.HEAD .. code.ADVANCE .. code.RECORDS .. [[
+local DROP = code.HEAD .. "local growth, advance, make_dead = 0\n" .. code.ADVANCE .. code.RECORDS .. [[
 local made, count, read = {}, tonumber(ARGV[1]), {}
 -- Reads the first items of a queue, and then all items. A queue that was read again for each entry could have so many
 -- items that the script takes minutes.
@@ -146,10 +146,8 @@ for position = 2, 3 * count, 3 do
   end
   made[(position + 1) / 3] = before - growth
 end
-finish()
 write_records(2 + 3 * count, #ARGV, made)
-return -growth
-]]
+]] .. code.FINISH .. "return -growth"
 
 -- Returns dead letters to their queues or removes them, and returns their number. Arguments: "revive" or "drop", the
 -- number of lanes, the lanes, and the ids of the dead letters.
