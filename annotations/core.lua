@@ -31,10 +31,11 @@ function core.plain(value) end
 --- refuses thousands of strings that have the same hash (hash flooding).
 ---@param json string
 ---@param lists? table<string, true>  the names of arrays; `texts` has the JSON text of each object in these arrays
+---@param skipped? integer  the number of bytes before the JSON; default: 0
 ---@return any value
 ---@return table<table, string>|string|nil texts  with `lists`: maps objects to their JSON texts; without texts of 64 KiB
 ---        or more, and without objects inside an object that has a text. After an error: the error text
-function core.decode(json, lists) end
+function core.decode(json, lists, skipped) end
 
 --- Creates a function that reads strings from the text of a JSON object without decoding the text. The path
 --- `"messages.id"` selects the string `id` in the first object of the array `messages`. A path without a dot permits a

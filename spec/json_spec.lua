@@ -514,6 +514,17 @@ describe("decode", function()
     assert.has_error(function() core.decode("{}", "a") end)
   end)
 
+  it("skips bytes before the JSON, which count in no position", function()
+    assert.same({ a = 1 }, (core.decode('\3\3{"a":1}', nil, 2)))
+    local value, message = core.decode('\3[1,]', nil, 1)
+    local _, expected = core.decode '[1,]'
+    assert.is_nil(value)
+    assert.equal(expected, message)
+    assert.same({ nil, "the text is empty" }, { core.decode("\3", nil, 1) })
+    assert.has_error(function() core.decode("{}", nil, 3) end)
+    assert.has_error(function() core.decode("{}", nil, -1) end)
+  end)
+
   it("returns the last value of a repeated name", function()
     assert.same({ a = 2, b = { c = 3 } }, core.decode '{"a":1,"b":{"c":1,"c":3},"a":2}')
   end)

@@ -56,7 +56,12 @@ static int json_decode(lua_State *L) {
   size_t length;
   luaL_checktype(L, 1, LUA_TSTRING);
   if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TTABLE);
-  const char *const text = lua_tolstring(L, 1, &length), *const message = whole_text_error(text, length);
+  const char *text = lua_tolstring(L, 1, &length);
+  const size_t skipped = (size_t)luaL_optinteger(L, 3, 0);
+  luaL_argcheck(L, skipped <= length, 3, "the text is shorter");
+  text += skipped;
+  length -= skipped;
+  const char *const message = whole_text_error(text, length);
   if (message != NULL) return compat_pusherror(L, message);
   lua_settop(L, 2);
   if (lua_isnil(L, 2)) lua_pushnil(L); else lua_newtable(L); /* [json lists texts] */

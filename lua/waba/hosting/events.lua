@@ -48,10 +48,13 @@ function events.read(bytes, sources)
   return list
 end
 
+--- The first byte of the results of `store`.
+events.MARK = "\3"
+
 -- The kinds of events that `store` accepts.
 local RESTORED = { message = true, status = true, error = true }
 
--- The fields of the latest stored event without a contact, and their JSON text. Consecutive events often have the same
+-- The fields of the latest stored event without a contact, and their text. Consecutive events often have the same
 -- fields.
 local latest, latest_start = {}, nil
 
@@ -66,25 +69,25 @@ local function start_of(event)
     contact = contact,
   }
   local json = core.encode(fields)
-  local start = json and json:sub(1, -2) .. ',"raw":'
+  local start = json and events.MARK .. json:sub(1, -2) .. ',"raw":'
   if not contact then latest, latest_start = fields, start end
   return start
 end
 
---- Converts an event to JSON, from which `restore` creates the event again.
+--- Converts an event to MARK and a JSON text, from which `restore` creates the event again.
 ---@param event waba.Event
 ---@param source string  the JSON text that `read` has stored for this event in its argument `sources`
----@return string|nil json  nil for an event of a kind that is never stored as JSON
+---@return string|nil stored  nil for an event of a kind that is never stored in this way
 function events.store(event, source)
   local start = RESTORED[event.kind] and start_of(event)
   return start and start .. source .. "}" or nil
 end
 
---- Creates an event again from the JSON that `store` has returned. Raises an error for other JSON.
----@param json string
+--- Creates an event again from the text that `store` has returned. Raises an error for another text.
+---@param text string
 ---@return waba.Event
-function events.restore(json)
-  local stored = assert(decode(json))
+function events.restore(text)
+  local stored = assert(decode(text, nil, #events.MARK))
   local reader = (stored.hosting == "cloud" and cloud or on_premise).reader
   local raw, kind = stored.raw, stored.kind
   assert(type(raw) == "table" and RESTORED[kind])

@@ -32,6 +32,8 @@ local FILTER = {
                                          -- before this time
 }
 
+-- In this file, `{ nil }` makes a list that usually gets one element, because LuaJIT enlarges the list `{}` at once.
+
 ---@class waba.Inbox
 local Inbox = {}
 Inbox.__index = Inbox
@@ -64,7 +66,7 @@ end
 
 -- Returns the events of several leases. Events that can't be read become dead letters.
 local function events_of(self, leases)
-  local taken, unreadable = {}, nil
+  local taken, unreadable = { nil }, nil
   if leases.died then count(self, "dead", leases.died) end
   for _, one in ipairs(leases) do
     local event, reason = leased.event(self, one)
@@ -107,7 +109,7 @@ end
 
 -- Returns the changes that acknowledge events, and the number of the events and of those that are joined with them.
 local function changes_of(self, list, is_done)
-  local changes, number = {}, #list
+  local changes, number = { nil }, #list
   for index, event in ipairs(list) do
     local change = ending_of(self, event, is_done)
     changes[index], number = change, number + (change.following and #change.following or 0)
@@ -137,7 +139,7 @@ function Inbox:gather(event, seconds)
 end
 
 function Inbox:put(events, sources, taking)
-  local entries = {}
+  local entries = { nil }
   for index, event in ipairs(events) do entries[index] = entry_of(self, event, sources and sources[index]) end
   if self.durable and sources then leased.keep(self, events, entries) end
   local changes, number

@@ -46,13 +46,12 @@ end
 -- Returns the key of a status. On Cloud hosting the key contains the recipient, because a message to a group has a
 -- status for each member. The key of a payment or a call contains the type, because a message may have the same id.
 local function status_key(event)
-  local key = "status:" .. of_number(event, event.id) .. ":" .. tostring(event.status)
-  if event.hosting ~= "cloud" then return key end
+  local scope, id, status = keys.scope(event), tostring(event.id), tostring(event.status)
+  if event.hosting ~= "cloud" then return "status:" .. scope .. id .. ":" .. status end
   local about = event.participant or event.participant_user_id or event.recipient or event.recipient_user_id
-  if about then key = key .. ":" .. about end
   local kind = type(event.raw) == "table" and event.raw.type
-  if kind == "payment" or kind == "call" then key = key .. ":" .. kind end
-  return key
+  kind = (kind == "payment" or kind == "call") and ":" .. kind or ""
+  return "status:" .. scope .. id .. ":" .. status .. (about and ":" or "") .. (about or "") .. kind
 end
 
 --- Returns the key of an event. An event without a key is never a duplicate.
@@ -80,7 +79,7 @@ end
 local function names_of(event)
   local contact = type(event.contact) == "table" and event.contact or NOTHING
   local system = type(event.system) == "table" and event.system.type == "user_changed_user_id" and event.system
-  local is_echo, names = event.kind == "echo", {}
+  local is_echo, names = event.kind == "echo", { nil, nil } -- most events have one or two names
   add_name(event, names, not is_echo and event.from or event.to or event.recipient or contact.wa_id)
   add_name(event, names, not is_echo and event.from_user_id or event.to_user_id or event.recipient_user_id
     or contact.user_id)

@@ -6,18 +6,17 @@ local leased = {}
 
 local MOST = 256 * 1024 -- the bytes of the bodies in `inbox.recent` after which the table is emptied
 
--- In LuaJIT, table.new creates a table of a known size, because a table that grows costs more.
-local is_found, new_table = pcall(require, "table.new")
-if not is_found then
-  function new_table() return {} end
-end
-
 local FIELDS = 16 -- most events have at most this number of fields, including the fields that a receiver adds
 
-local function copy_of(event)
-  local copy = new_table(0, FIELDS)
-  for name, value in pairs(event) do copy[name] = value end
-  return copy
+-- OpenResty's LuaJIT can copy a table. In other versions of LuaJIT, table.new makes a table that need not grow.
+local has_clone, copy_of = pcall(require, "table.clone")
+if not has_clone then
+  local has_new, new_table = pcall(require, "table.new")
+  function copy_of(event)
+    local copy = has_new and new_table(0, FIELDS) or {}
+    for name, value in pairs(event) do copy[name] = value end
+    return copy
+  end
 end
 
 --- Returns the event of a stored body; nil and a reason if the body can't be read. In an inbox in memory, each lease

@@ -9,7 +9,7 @@ local record = {}
 -- The first bytes of the formats. SOURCE: the platform's JSON text of the event, and fields of its webhook. MARK: the
 -- event in the format of the function `write`. WEBHOOK: a webhook, from an older version. Other bytes: the event as
 -- JSON.
-local MARK, WEBHOOK, SOURCE = "\1", "\2", "\3"
+local MARK, WEBHOOK, SOURCE = "\1", "\2", webhooks.MARK
 
 -- Writes a value in a format for values that JSON can't represent, such as strings that are not UTF-8 and very deep
 -- tables. A letter for the type is written before each value. The length in bytes is written before a string.
@@ -71,10 +71,8 @@ end
 
 --- Converts an event to bytes. `source` is the text that the platform has sent for `event.raw`, or nil.
 function record.encode(event, source)
-  local json = source and webhooks.store(event, source)
-  if json then return SOURCE .. json end
-  json = core.encode(event)
-  if json then return json end
+  local bytes = source and webhooks.store(event, source) or core.encode(event)
+  if bytes then return bytes end
   local out = { MARK }
   write(out, event)
   return table.concat(out)
@@ -83,7 +81,7 @@ end
 local function decode(bytes)
   local mark = bytes:sub(1, 1)
   if mark == MARK then return revive_errors((read(bytes, 2))) end
-  if mark == SOURCE then return webhooks.restore(bytes:sub(2)) end
+  if mark == SOURCE then return webhooks.restore(bytes) end
   if mark ~= WEBHOOK then return revive_errors(assert(core.decode(bytes))) end
   local number, start = bytes:match("^([^\n]*)\n()", 2)
   local event = assert(webhooks.read(bytes:sub(start)))[1]

@@ -41,27 +41,33 @@ function handling.new(inbox, on, settings)
     return session.open(event, inbox, settings, subject and subject.get)
   end
 
+  -- Not a part of `read_ahead`, because LuaJIT can't compile a function that contains another function.
+  local function reader_of(known)
+    return function(name)
+      local value = known[name]
+      if value == nil then return settings.get(name) end
+      return value or nil
+    end
+  end
+
   -- Reads the records of several events in one call of the store, except the records that `take` has already read. Sets
   -- the field `get` of each entry to a function that returns these records.
   local function read_ahead(entries)
-    local wanted, known = {}, {}
+    local wanted, known, names = {}, {}, {}
     for _, entry in ipairs(entries) do
-      local event, names = entry.event, {}
+      local event, first = entry.event, #names + 1
       if has_handlers(event) then session.add_names(event, settings, names) end
-      local taken = inbox:_known(event) or {}
-      for _, name in ipairs(names) do
-        known[name] = taken[name]
-        if taken[name] == nil then wanted[#wanted + 1] = name end
+      local taken = inbox:_known(event)
+      for index = first, #names do
+        local name = names[index]
+        known[name] = taken and taken[name]
+        if known[name] == nil then wanted[#wanted + 1] = name end
       end
     end
     local found = #wanted > 1 and inbox.store:get_all(wanted)
     if not found and next(known) == nil then return end
     for index = 1, found and #wanted or 0 do known[wanted[index]] = found[wanted[index]] or false end
-    local function get(name)
-      local value = known[name]
-      if value == nil then return settings.get(name) end
-      return value or nil
-    end
+    local get = reader_of(known)
     for _, entry in ipairs(entries) do entry.get = get end
   end
 

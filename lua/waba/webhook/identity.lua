@@ -34,10 +34,10 @@ end
 
 local function new_customer(event, phone, user_id, parent)
   local contact = type(event.contact) == "table" and event.contact or NO_CONTACT
-  return {
-    key = user_id or phone, phone = phone, user_id = user_id, parent_user_id = parent,
-    name = contact.name, username = contact.username,
-  }
+  local customer = { key = user_id or phone, phone = phone, user_id = user_id, name = contact.name }
+  if parent then customer.parent_user_id = parent end
+  if contact.username ~= nil then customer.username = contact.username end
+  return customer
 end
 
 -- Reads the records of ids for one event, and collects the records to write.

@@ -91,9 +91,11 @@ function nginx.serve(receiver, options)
   local puts = drain.work and drain.work.puts
   local method, headers = ngx.req.get_method(), ngx.req.get_headers()
   -- `ngx.var.uri` can't be used, because it is decoded and may contain "?" and "#" that belong to the path
-  local path, query = ngx.var.request_uri:match "^([^?#]*)%??([^#]*)"
+  local uri = ngx.var.request_uri
+  if uri ~= drain.uri then drain.uri, drain.path, drain.query = uri, uri:match "^([^?#]*)%??([^#]*)" end
   local request = {
-    method = method, path = path, query = query, headers = headers, body = nil, place = nil, authentic = nil,
+    method = method, path = drain.path, query = drain.query, headers = headers,
+    body = nil, place = nil, authentic = nil,
   }
   local status, response_headers, body, reason = receiver:refuse(method, tonumber(headers["content-length"]), headers,
     request)

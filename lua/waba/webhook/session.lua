@@ -82,10 +82,9 @@ local function read_state(self, previous)
     end
   end
   self.json = json
-  local stored = json and core.decode(json) or {}
-  self.next_step = type(stored.step) == "string" and stored.step or nil
-  self.event.state = type(stored.state) == "table" and stored.state or {}
-  local event = self.event
+  local stored, event = json and core.decode(json), self.event
+  self.next_step = stored and type(stored.step) == "string" and stored.step or nil
+  event.state = stored and type(stored.state) == "table" and stored.state or {}
   if event.kind == "message" and not event.is_late and not WITHOUT_STEP[event.type] then
     self.step, self.next_step = self.next_step, nil
   end

@@ -244,7 +244,7 @@ end
 ---@param body table
 ---@return waba.Event[]
 function webhook.read(body)
-  local events = {}
+  local events = { nil } -- most bodies have one event
   if type(body.object) == "string" and body.object ~= OBJECT then return events end
   for _, entry in ipairs(entries_of(body)) do
     if entry ~= null then read_entry(events, entry) end

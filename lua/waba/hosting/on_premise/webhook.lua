@@ -88,7 +88,7 @@ end
 ---@param body table
 ---@return waba.Event[]
 function webhook.read(body)
-  local events, contacts = {}, items(body.contacts)
+  local events, contacts = { nil }, items(body.contacts) -- most bodies have one event
   local used = read_messages(events, items(body.messages), contacts)
   if body.statuses ~= nil then append(events, "status", body.statuses) end
   if body.errors ~= nil then append(events, "error", body.errors) end
