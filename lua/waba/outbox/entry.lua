@@ -157,11 +157,13 @@ local function new_reader(hosting, head)
   end
 end
 
+-- The readers by the first byte of the hosting, which is at HOSTING_AT.
+local START = ("{ \"version\":%d,\"waba\":\"%s\",\"hosting\":\""):format(VERSION, version)
+local HOSTING_AT = #START + 1
 for name in pairs(hostings.NAMES) do
-  HEAD[name] = ("{ \"version\":%d,\"waba\":\"%s\",\"hosting\":\"%s\",\"id\":\""):format(VERSION, version, name)
-  READ[name] = new_reader(name, HEAD[name])
+  HEAD[name] = START .. name .. '","id":"'
+  READ[byte(name)] = new_reader(name, HEAD[name])
 end
-local read_cloud, read_on_premise = READ.cloud, READ.on_premise
 
 local function is_plain(entry)
   for name in pairs(entry) do
@@ -200,9 +202,9 @@ end
 --- Decodes an entry. Returns the entry, the JSON text of its request's body, and whether the entry has only the fields
 --- that most entries have; or nil and a reason.
 function entries.decode(bytes)
-  if byte(bytes, 2) == 32 then -- a space
-    local entry, body = read_cloud(bytes)
-    if not entry then entry, body = read_on_premise(bytes) end
+  local read = READ[byte(bytes, HOSTING_AT) or 0]
+  if read then
+    local entry, body = read(bytes)
     if entry then return entry, body, true end
   end
   local head_end = bytes:find("\n", 1, true) or #bytes + 1

@@ -161,15 +161,12 @@ end
 
 -- Calls `fn` with the client of an entry. `held.release` is called after the entry has its result.
 local function with_client(self, held, fn)
-  local client = self.client
-  if not client or held.entry.number then
-    local found, second
-    held.step = "client"
-    found, second = self.client_of(held.entry)
-    held.step = nil
-    if not found then return results.put_back(self, held, second) end
-    client, held.release = found, second
-  end
+  local client, second
+  held.step = "client"
+  client, second = self.client_of(held.entry)
+  held.step = nil
+  if not client then return results.put_back(self, held, second) end
+  held.release = second
   return fn(self, held, client)
 end
 
@@ -221,6 +218,8 @@ end
 
 local function process(self, held)
   if held.lease.was_marked or held.entry.is_uncertain then return continue(self, held) end
+  local client = self.client
+  if client and not held.entry.number then return deliver(self, held, client) end
   return with_client(self, held, deliver)
 end
 

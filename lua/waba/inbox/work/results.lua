@@ -33,24 +33,28 @@ end
 --- Stores the result of an event's handlers. `ok` is nil if the sender has counted the result. `left` is set if no
 --- handler has run, because the event is due only after `left` seconds.
 function results.finish(self, entry, ok, raised, left)
-  local running, active, is_sender = self.running, self.active - 1, self.is_sender
+  local running = self.running
   if not running[entry] then return end -- `reap_dead` has stored another result
-  local now, group, look_at = clock(), entry.group
+  local now, group, active, look_at = clock(), entry.group, self.active - 1
   running[entry], self.active = nil, active
+  if group then group.running = group.running - 1 end
   if entry.release then entry.release() end
   if now > entry.renew_at then report_blocked(self, now - entry.renew_at) end
-  if active == 0 and not self.queue[1] then self.was_quick = now - self.taken_at < results.MOMENT end
-  if group then group.running = group.running - 1 end
-  if left then
-    look_at = now + left
-  elseif ok or is_sender then
-    if ok then self.handled = self.handled + 1 end
+  if ok then self.handled = self.handled + 1 end
+  if self.is_sender then
     if ok == false then self.failed, self.raised = self.failed + 1, raised end
     local finished = self.finished
     local count = #finished + 1
-    finished[count], look_at = entry.event, now
-    if active > 0 or not is_sender then look_at = now + self.patience end
-    if is_sender and count == 1 then self.look_at = look_at end -- the first result waits for others
+    finished[count] = entry
+    -- the first result waits for others; if no other is expected, all results are stored now
+    if active == 0 then self.look_at = now elseif count == 1 then self.look_at = now + self.patience end
+    return
+  end
+  if active == 0 and not self.queue[1] then self.was_quick = now - self.taken_at < results.MOMENT end
+  if left then
+    look_at = now + left
+  elseif ok then
+    self.finished[#self.finished + 1], look_at = entry.event, now + self.patience
   else
     -- after an uncertain result the handler is not called again, because the handler could send its message twice
     local is_uncertain = errors.is_error(raised) and (raised.maybe_sent or raised.is_final)
