@@ -112,6 +112,12 @@ function core.make_private(path) end
 ---@return string? message  the reason why the file can't be examined
 function core.file_identity(path) end
 
+--- Returns the number of bytes that this process may still write on the volume of a file.
+---@param path string
+---@return number|nil
+---@return string? message
+function core.free_space(path) end
+
 --- Checks whether this process may read and write a file.
 ---@param path string
 ---@return true|nil

@@ -125,6 +125,8 @@ describe("a path", function()
     assert(os.rename(other, path))
     assert.are_not.equal(identity, core.file_identity(path))
     assert.same({ nil, "No such file or directory" }, { core.file_identity(other) })
+    assert.is_true(core.free_space(path) > 0)
+    assert.same({ nil, "No such file or directory" }, { core.free_space(other) })
   end)
 
   it("can be written if it is a file", function()

@@ -601,6 +601,32 @@ describe("a full store", function()
   end)
 end)
 
+describe("a SQLite store on a volume that nothing else uses", function()
+  it("takes and removes entries when the volume is full, and then stores again", function()
+    local core, folder = require "waba.core", process.folder()
+    local free_space = core.free_space
+    local box = require("waba").inbox.sqlite { file = folder:file "x.db", sync = false }
+    local function message(number)
+      return { kind = "message", hosting = "cloud", id = "m" .. number, from = "c" .. number, text = ("x"):rep(2000), raw = {} }
+    end
+    local many = {}
+    for number = 1, 300 do many[number] = message(number) end
+    assert.equal(300, box:put(many))
+    core.free_space = function() return 2 ^ 20 end
+    local ok, raised = pcall(function()
+      local stored, err = box:put { message(0) }
+      assert.is_nil(stored)
+      assert.matches("disk is full$", err.message)
+      assert(box:ack(assert(box:take(300))))
+      assert.equal(1, box:put { message(0) })
+    end)
+    core.free_space = free_space
+    box:close()
+    folder:remove()
+    assert(ok, raised)
+  end)
+end)
+
 describe("the file of a SQLite store", function()
   it("names what a file that can't be written needs", function()
     local folder, waba = process.folder(), require "waba"

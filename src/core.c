@@ -206,6 +206,7 @@ static const luaL_Reg functions[] = {
     {"credentials", credentials_new},
     {"equals", equals},
     {"file_identity", file_identity},
+    {"free_space", file_free_space},
     {"file_mode", file_mode},
     {"header_secret", header_secret_new},
     {"headers", headers_function},

@@ -9,6 +9,7 @@ int credentials_new(lua_State *L);
 int credentials_redact(lua_State *L);
 int file_absolute_path(lua_State *L);
 int file_can_write(lua_State *L);
+int file_free_space(lua_State *L);
 int file_identity(lua_State *L);
 int file_make_private(lua_State *L);
 int file_mode(lua_State *L);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "compat.h"
@@ -183,6 +184,13 @@ int file_identity(lua_State *L) {
   if (stat(luaL_checkstring(L, 1), &status) != 0) return push_result(L, false);
   const unsigned long long identity[] = {(unsigned long long)status.st_dev, (unsigned long long)status.st_ino};
   return compat_bytes(L, (const char *)identity, sizeof identity);
+}
+
+int file_free_space(lua_State *L) {
+  struct statvfs volume;
+  if (statvfs(luaL_checkstring(L, 1), &volume) != 0) return push_result(L, false);
+  lua_pushnumber(L, (lua_Number)volume.f_bavail * (lua_Number)volume.f_frsize);
+  return 1;
 }
 
 int file_mode(lua_State *L) {

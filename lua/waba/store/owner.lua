@@ -37,7 +37,9 @@ function owner.name()
 end
 
 --- Returns whether the process with this name has certainly ended.
----@param is_local boolean?  true: all names are from this machine, so that names of an earlier boot are of ended processes
+---@param name string
+---@param is_local? boolean  true: all names are from this machine, so that names of an earlier boot are of ended processes
+---@return boolean
 function owner.has_ended(name, is_local)
   local here, place, process = machine(), name:match "^([^/]+)/([^/]+)/"
   if not here or not place then return false end

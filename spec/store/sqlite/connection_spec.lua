@@ -57,6 +57,60 @@ describe("a connection to a SQLite file", function()
     assert.equal("a b c", names(new()))
   end)
 
+  it("copies the log and repeats a transaction once if the disk is full", function()
+    local one, calls = new(), 0
+    local function insert_large()
+      return one:transaction(function()
+        calls = calls + 1
+        local value = calls == 2 and "v" or ("v"):rep(1e6)
+        one:run(INSERT, "a" .. calls, value)
+        return #value
+      end)
+    end
+    assert(put(one, "b"))
+    one:guarded(function() return one:value "PRAGMA max_page_count = 20" end)
+    assert.equal(1, (insert_large()))
+    assert.equal(2, calls)
+    calls = 2
+    local result, err = insert_large()
+    assert.is_nil(result)
+    assert.matches("database or disk is full$", err.message)
+    assert.equal(4, calls)
+  end)
+
+  it("refuses new entries while its volume has too little space to remove entries, and copies the log before", function()
+    local core, one = require "waba.core", new()
+    local free_space, free, copied = core.free_space, 1e9, 0
+    assert(put(one, "a"))
+    local pragma = one.pragma
+    function one.pragma(self, text)
+      if text:find "^wal_checkpoint" then copied = copied + 1 end
+      return pragma(self, text)
+    end
+    core.free_space = function(path)
+      assert.equal(folder:file "a.db", path)
+      return free
+    end
+    local function add(bytes) return one:transaction(function() return true end, nil, bytes) end
+    local ok, raised = pcall(function()
+      assert.is_true(add(1000))
+      free = 30 * 2 ^ 20
+      assert.same({ 0, true, 1 }, { copied, add(1000), copied })
+      free = 2 ^ 20
+      local result, err = add(1000)
+      assert.is_nil(result)
+      assert.matches("database or disk is full$", err.message)
+      assert.equal("done", (put(one, "b")))
+      one:transaction(function() return one:run(INSERT, "large", ("v"):rep(1e6)) end)
+      one:transaction(function() return one:run "DELETE FROM waba_record WHERE name = 'large'" end)
+      assert.is_true(add(1000)) -- the unused pages of the database count
+      free = nil
+      assert.is_true(add(1000))
+    end)
+    core.free_space = free_space
+    assert(ok, raised)
+  end)
+
   it("waits for the disk only in a transaction that needs it", function()
     local one, pragmas = new(), {}
     put(one, "a")

@@ -29,6 +29,11 @@ local MOST_MILLISECONDS = 2 ^ 31 - 1
 -- SQLite copies its write-ahead log into the database when the log has this number of pages (16 MiB). An event writes
 -- about nine pages. With SQLite's default of 1000 pages, one in a hundred webhooks would wait for the copy.
 local LOG_PAGES = 4000
+-- A volume that only the store uses can become full. Then entries can be taken and removed only if the log can be
+-- copied into the database and begin again. For this, a transaction that adds entries leaves SPARE bytes. While the
+-- volume has less than NEARLY_FULL bytes, the log is copied before each of these transactions.
+local SPARE, NEARLY_FULL = 2 ^ 20, 2 * LOG_PAGES * 4096 + 2 ^ 20
+local FULL = "database or disk is full"
 
 --- Replaces NUL bytes of a text, because LuaDBI 0.7 reads a stored value only up to the first NUL byte.
 function sqlite_connection.escape(text)
@@ -250,6 +255,21 @@ local function find_pause()
   return runtime.can_wait_in_loop(loop) and loop.sleep or nil
 end
 
+-- Copies the log into the database. The next transaction then writes at the start of the log. Has no effect on an error.
+local function copy_log(self)
+  if self.connection then pcall(self.pragma, self, "wal_checkpoint(PASSIVE)") end
+end
+
+-- Raises an error if the volume and the unused pages of the database have too little space for new entries with this
+-- number of bytes.
+local function leave_space(self, bytes)
+  local free = self.identity and core.free_space(self.path)
+  if not free or free >= NEARLY_FULL + 4 * bytes then return end
+  copy_log(self)
+  free = (core.free_space(self.path) or 0) + self:pragma "freelist_count" * self:pragma "page_size"
+  if free < SPARE + 4 * bytes then fail(FULL) end
+end
+
 local BUSY = "database is locked"
 
 local function unavailable(self, failure)
@@ -262,11 +282,12 @@ local function unavailable(self, failure)
 end
 
 --- Opens the file at the first use, and runs `work`. While another process has the lock, repeats `work` until the busy
---- timeout is over. Returns the results of `work`; or nil and a `waba.Error` after an error of the driver.
+--- timeout is over. If the disk is full, copies the log and repeats `work` once. Returns the results of `work`; or nil
+--- and a `waba.Error` after an error of the driver.
 ---@param work fun(): any, any  must have no effect if it raises an error
 function Connection:guarded(work)
   if self.closed then error(self.title:gsub("^the ", "this ") .. " is closed", 3) end
-  local driver_timeout, pause, deadline, step = 0, nil, nil, nil
+  local driver_timeout, pause, deadline, step, was_full = 0, nil, nil, nil, false
   while true do
     local ok, result, second = pcall(attempt, self, work, driver_timeout)
     if ok then return result, second end
@@ -274,10 +295,14 @@ function Connection:guarded(work)
     if getmetatable(result) ~= Failure then error(result, 0) end
     if not deadline then pause, deadline, step = find_pause(), core.clock() + self.busy_timeout, SHORTEST end
     local left = deadline - core.clock()
-    if pause == false or left <= 0 or not tostring(result.message):find(BUSY, 1, true) then
+    local is_full = not was_full and tostring(result.message):find(FULL, 1, true)
+    if not is_full and (pause == false or left <= 0 or not tostring(result.message):find(BUSY, 1, true)) then
       return nil, unavailable(self, result)
     end
-    if pause then
+    if is_full then
+      was_full = true
+      copy_log(self)
+    elseif pause then
       pause(math.min(step, left)) -- other coroutines may use the connection, because no transaction is open
       step = math.min(2 * step, LONGEST)
     else
@@ -293,8 +318,10 @@ end
 ---@param work fun(): any, any
 ---@param to_disk? boolean  true: the changes are on the disk when this function returns; with true or false, the
 ---        transaction fails if the file is removed or replaced during the transaction; nil: without this check
-function Connection:transaction(work, to_disk)
+---@param bytes? integer  the size of the entries that the transaction adds
+function Connection:transaction(work, to_disk, bytes)
   return self:guarded(function()
+    if bytes then leave_space(self, bytes) end
     if (to_disk or false) ~= self.to_disk then
       self:pragma(to_disk and "synchronous = FULL" or "synchronous = NORMAL")
       self.to_disk = to_disk or false

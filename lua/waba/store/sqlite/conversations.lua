@@ -106,13 +106,14 @@ end
 
 function conversations:put(entries, list, taking)
   if taking then leases.free_ended(self) end
-  local taken, due
+  local taken, due, bytes = nil, nil, 0
+  for _, entry in ipairs(entries) do bytes = bytes + #entry.body end
   local stored, err = self.database:transaction(function()
     local now = self.database:now()
     local count, conflict = put_entries(self, entries, list, now)
     if count and taking then taken, due = leases.lease(self, taking.n, taking.seconds, taking.changes, now) end
     return count, conflict
-  end, self.sync)
+  end, self.sync, bytes)
   if not stored then return stored, err end
   return stored, taken, due
 end
