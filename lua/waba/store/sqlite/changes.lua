@@ -76,33 +76,48 @@ local function settle(self, change, now)
     before, now + change.delay, escape(change.reason), seq, token) > 0
 end
 
--- Removes the entries of changes in one statement if all have the same lease. Returns whether the entries were removed.
--- If the lease of an entry is not valid, the transaction begins again, and makes each change in a statement of its own.
-local function remove_all(self, list)
-  local first, seqs = list[1], {}
-  local is_careful = self.is_careful
-  self.is_careful = false
-  if is_careful or #list < changes.FEW or #list > ENTRIES or not first.done then return false end
+-- Returns the changes that only remove an entry, in lists of at most ENTRIES changes whose leases have the same token.
+local function groups_of(list)
+  local groups, by_token = {}, {}
   for index = 1, #list do
     local change = list[index]
-    local lease = change.lease
-    local is_plain = change.done and not change.following and lease.token == first.lease.token
-    if not is_plain then return false end
-    seqs[index] = lease.seq
+    local token = change.lease.token
+    local group = by_token[token]
+    if change.done and not change.following then
+      if not group or #group == ENTRIES then
+        group = {}
+        by_token[token], groups[#groups + 1] = group, group
+      end
+      group[#group + 1] = change
+    end
   end
-  for index = #seqs + 1, ENTRIES do seqs[index] = NONE end
-  seqs[ENTRIES + 1] = first.lease.token
-  if self.database:run(REMOVE, unpack(seqs)) == #list then return true end
-  self.is_careful = true
-  self.database:begin_again()
+  return groups
+end
+
+-- Removes the entries of lists with FEW or more changes. Returns the set of these changes. If the lease of an entry is
+-- not valid, the transaction begins again, and makes each change in a statement of its own.
+local function remove_groups(self, list)
+  local removed, is_careful = {}, self.is_careful
+  self.is_careful = false
+  for _, group in ipairs(not is_careful and #list >= changes.FEW and groups_of(list) or {}) do
+    if #group >= changes.FEW then
+      local seqs = {}
+      for index, change in ipairs(group) do seqs[index], removed[change] = change.lease.seq, true end
+      if self.database:run(REMOVE, changes.parameters(seqs, 1, group[1].lease.token)) < #group then
+        self.is_careful = true
+        self.database:begin_again()
+      end
+    end
+  end
+  return removed
 end
 
 --- Makes changes within a transaction. Returns the number of valid leases.
 function changes.make(self, list, now)
-  local held, sets, are_removed = 0, {}, remove_all(self, list)
+  local held, sets, removed = 0, {}, remove_groups(self, list)
   for index = 1, #list do
     local change, is_held, is_removed = list[index], true, nil
-    if not are_removed then is_held, is_removed = settle(self, change, now) end
+    if not removed[change] then is_held, is_removed = settle(self, change, now) end
     change.lost = not is_held
     if is_held then held = held + 1 end
     if is_held or change.done == "always" then
