@@ -23,8 +23,17 @@ function site.put()
   ngx.print(site.outbox:put { to = to, message = waba.text(number), key = number } or "nothing")
 end
 
+function site.put_in_header()
+  ngx.header["X-Result"] = tostring(select(2, site.outbox:put { to = "491511234567", message = waba.text "Hi" }))
+end
+
 return site
 ]]
+
+local HEADER = [[location = /header {
+  content_by_lua_block { ngx.print "ok" }
+  header_filter_by_lua_block { require("site").put_in_header() }
+}]]
 
 local PLACES = {
   sqlite = 'waba.outbox.sqlite { file = prefix .. "outbox.db", sync = false, hosting = "cloud" }',
@@ -41,7 +50,7 @@ for _, backend in ipairs { "sqlite", "redis" } do
       local place = PLACES[backend]:format(server and server.port)
       folder:file("site.lua", SITE:format(place, emulator.cloud.api_key, emulator.cloud.url))
       local program = nginx.start(folder, nginx.configuration {
-        port = port, plain = plain, content = 'require("site").put()',
+        port = port, plain = plain, content = 'require("site").put()', server = HEADER,
         http = 'init_worker_by_lua_block { require("waba.outbox.nginx").start(require("site").sender, { interval = 0.02 }) }',
       }, port)
       local function put(number)
@@ -52,6 +61,10 @@ for _, backend in ipairs { "sqlite", "redis" } do
 
       local ids = {}
       for number = 1, 100 do ids[number] = put(number) end
+      if backend == "redis" then -- a put in Redis must wait for the reply
+        local _, headers = nginx.request(("http://127.0.0.1:%d/header"):format(plain), {})
+        assert.matches("^unavailable: the outbox's Redis: code in nginx's phase header_filter can't wait: ", headers:get "x-result")
+      end
       assert.equal(ids[7], put(7)) -- a second call with the same key returns the id of the first call
       process.wait_for(function() return emulator.cloud:counts().messages >= 100 end, "all messages", 30)
       process.wait_for(function() return select(2, (folder:read "results" or ""):gsub("true\n", "")) == 100 end, "results")

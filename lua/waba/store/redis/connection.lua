@@ -78,6 +78,7 @@ local function nginx_opener(address)
   local pool = { pool = name .. generation }
 
   function opener.open()
+    check(runtime.can_wait_in_nginx())
     local socket = ngx.socket.tcp()
     socket:settimeout(address.timeout * 1000)
     if address.path then check(socket:connect(place, pool)) else check(socket:connect(place, address.port, pool)) end
