@@ -36,7 +36,7 @@ VERSION := $(shell sed -n 's/^return "\(.*\)"/\1/p' lua/waba/version.lua)
 # core.so links no library and can be loaded everywhere; only curl.so links libcurl.
 CORE_ALONE = $(addprefix src/, core.c credentials_class.c file.c json.c json_flood.c json_pick.c json_read.c json_text.c \
   json_value.c json_write.c request_head.c sha256.c terminal.c yield.c)
-CORE_SOURCES = $(CORE_ALONE) $(addprefix src/, credentials.c origin.c response_head.c system.c text.c)
+CORE_SOURCES = $(CORE_ALONE) $(addprefix src/, buffer.c credentials.c origin.c response_head.c system.c text.c)
 CURL_SOURCES = $(filter-out $(CORE_ALONE),$(wildcard src/*.c))
 
 # The packages, and the folder of each one's modules.

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <time.h>
 
+#include "buffer.h"
 #include "compat.h"
 #include "origin.h"
 #include "system.h"
@@ -107,43 +108,68 @@ static int error_text(lua_State *L) {
   return compat_string(L, system_describe((int)luaL_checkinteger(L, 1), text));
 }
 
+static int free_buffer(lua_State *L) {
+  buffer_free(lua_touserdata(L, 1));
+  return 0;
+}
+
+/* Pushes a buffer that Lua frees. */
+static struct buffer *new_buffer(lua_State *L) {
+  struct buffer *const buffer = lua_newuserdatauv(L, sizeof *buffer, 0);
+  memset(buffer, 0, sizeof *buffer);
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, free_buffer);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  return buffer;
+}
+
+static void append(lua_State *L, struct buffer *buffer, const char *bytes, size_t length) {
+  if (buffer_append(buffer, bytes, length)) return;
+  buffer_clear(buffer);
+  luaL_error(L, "not enough memory");
+}
+
 /* Writes `kind`, the number and a line break. */
-static void add_number(luaL_Buffer *buffer, char kind, size_t number) {
+static void add_number(lua_State *L, struct buffer *buffer, char kind, size_t number) {
   char line[1 + TEXT_INTEGER_SIZE + 2] = {kind};
   const size_t end = 1 + text_integer((long long)number, line + 1);
   memcpy(line + end, "\r\n", 2);
-  luaL_addlstring(buffer, line, end + 2);
+  append(L, buffer, line, end + 2);
 }
 
 /* Writes commands in the protocol of Redis: for each command "*<number of words>\r\n", and for each word
- * "$<length>\r\n<word>\r\n". The command and the word are at fixed positions of the stack, because `luaL_Buffer` can
- * use the top of the stack. Lua does not collect a word at a fixed position, even if a finalizer removes the word from
- * its command. */
+ * "$<length>\r\n<word>\r\n". The upvalue is a buffer, because a `luaL_Buffer` makes strings of the parts of a long text.
+ * The buffer is in use if a finalizer calls this function while `lua_pushlstring` collects garbage. */
 static int redis_commands(lua_State *L) {
-  luaL_Buffer buffer;
+  struct buffer *buffer = lua_touserdata(L, lua_upvalueindex(1));
   luaL_checktype(L, 1, LUA_TTABLE);
-  lua_settop(L, 3); /* [commands command word] */
-  luaL_buffinit(L, &buffer);
+  lua_settop(L, 1);
+  if (buffer->length > 0) buffer = new_buffer(L);
+  lua_settop(L, 2); /* [commands buffer] */
   for (size_t i = 1; i <= lua_rawlen(L, 1); i++) {
     lua_rawgeti(L, 1, (int)i);
-    lua_replace(L, 2);
-    luaL_checktype(L, 2, LUA_TTABLE);
-    const size_t count = lua_rawlen(L, 2);
-    add_number(&buffer, '*', count);
+    if (!lua_istable(L, 3)) buffer_clear(buffer);
+    luaL_checktype(L, 3, LUA_TTABLE);
+    const size_t count = lua_rawlen(L, 3);
+    add_number(L, buffer, '*', count);
     for (size_t j = 1; j <= count; j++) {
       size_t length;
-      lua_rawgeti(L, 2, (int)j);
-      lua_replace(L, 3);
-      if (lua_type(L, 3) != LUA_TSTRING) {
-        return luaL_error(L, "a word of a command must be a string, not a %s", luaL_typename(L, 3));
+      lua_rawgeti(L, 3, (int)j);
+      if (lua_type(L, 4) != LUA_TSTRING) {
+        buffer_clear(buffer);
+        return luaL_error(L, "a word of a command must be a string, not a %s", luaL_typename(L, 4));
       }
-      const char *word = lua_tolstring(L, 3, &length);
-      add_number(&buffer, '$', length);
-      luaL_addlstring(&buffer, word, length);
-      luaL_addlstring(&buffer, "\r\n", 2);
+      const char *word = lua_tolstring(L, 4, &length);
+      add_number(L, buffer, '$', length);
+      append(L, buffer, word, length);
+      append(L, buffer, "\r\n", 2);
+      lua_pop(L, 1);
     }
+    lua_pop(L, 1);
   }
-  luaL_pushresult(&buffer);
+  lua_pushlstring(L, buffer->length > 0 ? buffer->bytes : "", buffer->length);
+  buffer_clear(buffer);
   return 1;
 }
 
@@ -220,7 +246,6 @@ static const luaL_Reg functions[] = {
     {"random", random_number},
     {"ready_head", ready_head_new},
     {"redact", credentials_redact},
-    {"redis_commands", redis_commands},
     {"redis_parts", redis_parts},
     {"remove_at_exit", remove_at_exit},
     {"response_head", response_head_function},
@@ -241,6 +266,9 @@ int luaopen_waba_core(lua_State *L) {
   json_register(L);
   ready_head_register(L);
   sha256_register(L);
+  new_buffer(L);
+  lua_pushcclosure(L, redis_commands, 1);
+  lua_setfield(L, -2, "redis_commands");
 #if LUA_VERSION_NUM < 502
   register_clock(L);
 #endif
