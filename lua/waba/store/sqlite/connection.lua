@@ -117,33 +117,35 @@ end
 
 -- The largest number of rows that one statement inserts, and the number of rows of the smaller statements.
 local SIZES = { 16, 8, 4, 2, 1 }
-local texts = {} -- the texts of the statements by their number of rows, by the text of one row
+local texts = {} -- the texts of the statements by their number of rows, by the text for one row
 
 -- Returns a statement for `count` rows.
-local function text_for(sql, row, columns, count)
-  local by_count = texts[row] or {}
-  texts[row] = by_count
+local function text_for(sql, columns, count)
+  local by_count = texts[sql] or {}
+  texts[sql] = by_count
   if by_count[count] then return by_count[count] end
-  local list = {}
+  local head, row = sql:match "^(.- VALUES )(.*)$"
+  local rows = {}
   for index = 1, count do
     local at = (index - 1) * columns
-    list[index] = row:gsub("%?(%d)", function(number) return ("?%d"):format(number + at) end)
+    rows[index] = row:gsub("%?(%d)", function(number) return ("?%d"):format(number + at) end)
   end
-  by_count[count] = sql .. " VALUES " .. table.concat(list, ", ")
+  by_count[count] = head .. table.concat(rows, ", ")
   return by_count[count]
 end
 
---- Inserts rows. `row` is the text of a row with the parameters ?1 to ?9 at most. The list has the parameters of all
---- rows; `size` is their number.
-function Connection:insert(sql, row, columns, list, size)
-  local first = 1
+--- Inserts rows, and returns the number of inserted rows. `sql` is the statement for one row with the parameters ?1 to
+--- ?9 at most. The list has the parameters of all rows; `size` is their number.
+function Connection:insert(sql, columns, list, size)
+  local first, inserted = 1, 0
   for _, count in ipairs(SIZES) do
-    local text, width = text_for(sql, row, columns, count), count * columns
+    local text, width = text_for(sql, columns, count), count * columns
     while size - first + 1 >= width do
-      self:run(text, unpack(list, first, first + width - 1))
+      inserted = inserted + self:run(text, unpack(list, first, first + width - 1))
       first = first + width
     end
   end
+  return inserted
 end
 
 -- The seconds between core.clock and SQLite's clock. SQLite's clock has milliseconds only, so all connections of the

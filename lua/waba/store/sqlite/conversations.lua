@@ -56,13 +56,14 @@ function conversations.name_store(self, now)
 end
 
 -- The words OR FAIL let SQLite keep no copies of the changed pages for an undo of the statement alone.
-local INSERT = "INSERT OR FAIL INTO waba_entry (seq, conversation, head, bulk, due, id, later, body)"
+local INSERT = "INSERT OR FAIL INTO waba_entry (seq, conversation, head, bulk, due, id, later, body) VALUES "
+-- The parameter ?8 is the column `head`. A single row costs less if the statement reads `seq` and `head`; several rows
+-- cost less if their statement reads nothing.
+local INSERT_ONE = INSERT .. [[(max(?1, coalesce((SELECT max(seq) + 1 FROM waba_entry), 0)), ?2,
+  ?8 AND NOT EXISTS (SELECT 1 FROM waba_entry WHERE conversation = ?2), ?3, ?4, ?5, ?6, ?7)]]
+local INSERT_SEVERAL = INSERT .. "(?1, ?2, ?8, ?3, ?4, ?5, ?6, ?7)"
 local LAST = "SELECT max(seq) * 1.0 FROM waba_entry"
 local EXISTS = "SELECT 1 FROM waba_entry WHERE conversation = ? LIMIT 1"
--- A row of several costs less if the statement reads nothing; a single row costs less if the statement reads for it.
-local ROW = "(?1, ?2, ?8, ?3, ?4, ?5, ?6, ?7)"
-local SINGLE_ROW = [[(max(?1, coalesce((SELECT max(seq) + 1 FROM waba_entry), 0)), ?2,
-  ?8 AND NOT EXISTS (SELECT 1 FROM waba_entry WHERE conversation = ?2), ?3, ?4, ?5, ?6, ?7)]]
 
 --- Appends entries to their conversations. An entry with a time `at` has no conversation until this time.
 function conversations.append(self, entries, store, now)
@@ -83,16 +84,16 @@ function conversations.append(self, entries, store, now)
     list[size + 7], list[size + 8] = escape(entry.body), is_head
     size = size + 8
   end
-  database:insert(INSERT, is_single and SINGLE_ROW or ROW, 8, list, size)
+  database:insert(is_single and INSERT_ONE or INSERT_SEVERAL, 8, list, size)
 end
 
 -- Stores the records `list` and the entries whose keys are not recorded. Returns the number of stored entries.
 local function put_entries(self, entries, list, now)
   local conflict = records.find_conflict(self, entries, now)
   if conflict then return false, conflict end
-  local store, fresh = conversations.name_store(self, now), {}
+  local store, fresh, are_new = conversations.name_store(self, now), {}, records.are_new(self, entries, now)
   for _, entry in ipairs(entries) do
-    if not records.is_known(self, entry, now) then
+    if are_new or not records.is_known(self, entry, now) then
       fresh[#fresh + 1] = entry
       -- all names are joined before the first entry is appended, because a later entry may join two conversations
       if entry.names and entry.names[2] then names.join(store, entry.names) end

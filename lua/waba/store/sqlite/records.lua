@@ -10,7 +10,8 @@ local records = {}
 local FOR_EVER = 1e15 -- the time of expiry of a record without a time limit
 local LAST_NAME = ("\255"):rep(8)
 
-local SET, ROW = "REPLACE INTO waba_record (name, value, until)", "(?1, ?2, ?3)"
+local SET = "REPLACE INTO waba_record (name, value, until) VALUES (?1, ?2, ?3)"
+local SET_NEW = "INSERT OR IGNORE INTO waba_record (name, value, until) VALUES (?1, ?2, ?3)"
 local RAISE = [[INSERT INTO waba_record (name, value, until) VALUES (?1, ?2, ?3)
   ON CONFLICT (name) DO UPDATE SET value = excluded.value, until = excluded.until
   WHERE excluded.value > value OR until <= ?4]]
@@ -25,7 +26,7 @@ local VALUES = ("SELECT name, value FROM waba_record WHERE name IN (?%s) AND unt
 
 --- Sets records. The list has the name, the value and the time of expiry of each record.
 function records.set_all(self, list)
-  self.database:insert(SET, ROW, 3, list, #list)
+  self.database:insert(SET, 3, list, #list)
 end
 
 --- Writes the records of a change. `is_made` is false if the change was not made; then records with the field `add` are
@@ -80,6 +81,24 @@ function records.is_known(self, entry, now)
   if added > 0 then return false end
   if entry.value then entry.known = unescape(self.database:value(VALUE, name, now)) end
   return true
+end
+
+--- Records the keys of several entries. If one of the keys is already recorded, the transaction begins again. Returns
+--- false if the caller must call `is_known` for each entry instead.
+function records.are_new(self, entries, now)
+  local list, size, is_careful = {}, 0, self.has_known
+  self.has_known = false
+  if #entries < FEW or is_careful then return false end
+  for index = 1, #entries do
+    local entry = entries[index]
+    if entry.key then
+      list[size + 1], list[size + 2] = "key:" .. entry.key, escape(entry.value) or ""
+      list[size + 3], size = now + self.remember, size + 3
+    end
+  end
+  if self.database:insert(SET_NEW, 3, list, size) == size / 3 then return true end
+  self.has_known = true
+  return self.database:begin_again()
 end
 
 --- Returns the index of the first entry whose key is already recorded with a different value.
