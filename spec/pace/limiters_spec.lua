@@ -8,9 +8,10 @@ local STEP = 0.002
 
 describe("a shared rate", function()
   local now, ahead, asked, kept, is_down, run -- the store's clock is `ahead` seconds ahead of `now`
+  local during -- a function that is called during each failed call of the store, or nil
 
   before_each(function()
-    now, ahead, asked, kept, is_down = 1000, 0, 0, {}, false
+    now, ahead, asked, kept, is_down, during = 1000, 0, 0, {}, false, nil
     run = assert((loadstring or load)(rules))()
   end)
 
@@ -23,7 +24,10 @@ describe("a shared rate", function()
     local complete = { unreachable = "continue", share = 0.25, clock = function() return now end }
     for name, value in pairs(settings or {}) do complete[name] = value end
     local store = stores.new(function(_, words)
-      if is_down then return nil, "connection refused" end
+      if is_down then
+        if during then during() end
+        return nil, "connection refused"
+      end
       asked = asked + 1
       return run(db, math.floor((now + ahead) * 1e6), words)
     end, "the store", complete)
@@ -488,6 +492,21 @@ describe("a shared rate", function()
       send_all({ process }, 3)
       count = #send_all({ process }, 10)
       assert.is_true(count >= 780, count)
+    end)
+
+    it("counts the messages that are sent while a call of the store fails", function()
+      local process, sent = new_process(RATE), 0
+      is_down = true
+      process.bucket:refill(now, false, 1)
+      function during()
+        for _ = 1, 3 do sent = sent + (process.bucket:try(now) and 1 or 0) end
+      end
+      for _ = 1, 4 do
+        now = process.store.retry_at
+        process.bucket:refill(now, false, 1)
+      end
+      assert.is_true(sent >= 10, sent)
+      assert.is_true(process.bucket.returned <= -sent, process.bucket.returned)
     end)
 
     for _, pair in ipairs { { 80, 80 }, { 50, 150 }, { 20, 40 }, { 5, 5 } } do

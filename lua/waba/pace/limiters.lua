@@ -97,7 +97,7 @@ function Shared:take(bucket, lane, wanted, needs_more)
   end
   local reply = self.store:run(self.name, words)
   if not reply then
-    bucket.returned = math.min(returned, -1)
+    bucket.returned = math.min(bucket.returned + math.min(returned, 0), -1)
     return nil
   end
   local now = self.store.clock()
