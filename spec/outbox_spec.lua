@@ -782,8 +782,8 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
         end)
         return summary
       end
-      local rows = { { true, "x" }, { TO, "b:c" }, { {}, "y" }, { OTHER, "d" } }
-      assert.same({ 2, 2 }, { send_all("a", rows).sent, #refused })
+      local rows = { { true, "x" }, { TO, "b:c" }, { {}, "y" }, { { user_id = 5 }, "z" }, { OTHER, "d" } }
+      assert.same({ 2, 3 }, { send_all("a", rows).sent, #refused })
       assert.equal("x: to must be a string or an integer, not a boolean", refused[1])
       assert.equal(1, send_all("a:b", { { TO, "c" } }).sent)
       assert.equal(1, send_all(("%:"):rep(512), { { TO, ("k"):rep(512) } }).sent)

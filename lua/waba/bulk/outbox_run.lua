@@ -37,10 +37,10 @@ local function refuse(self, item, err)
 end
 
 -- Checks an item as `source_reader.check` does, and its recipient, because `outbox:put` raises an error for a recipient
--- of a wrong type.
+-- of a wrong type. The third result is true if the recipient is invalid.
 local function check(self, item)
   local to, err = recipient.read(item.to)
-  if not to then return nil, err end
+  if not to then return nil, err, true end
   return source_reader.check(self, item)
 end
 
@@ -54,10 +54,10 @@ local function select_items(self, items)
       refuse(self, item, source_reader.repeated(item.key))
     else
       self.known:set(name, "seen")
-      local is_allowed, err = check(self, item)
+      local is_allowed, err, is_invalid = check(self, item)
       if is_allowed then
         selected[#selected + 1] = item
-      elseif err.path == "to" then
+      elseif is_invalid then
         refuse(self, item, err)
       elseif err.path == "suppress" then
         notify(self, item, err)
