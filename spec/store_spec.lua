@@ -109,6 +109,16 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
           assert.equal(1, store:settle { { lease = taken[1], release = true } })
         end
       end)
+
+      it("does not keep the tokens of calls that were not sent because Redis can't be reached", function()
+        local settings = { attempts = 3, remember = 100, lanes = { "" }, title = "the store", name = "a store" }
+        settings.prefix, settings.host, settings.port, settings.timeout = "{w}", "127.0.0.1", process.free_port(), 5
+        local store = require("waba.store.redis").new(settings)
+        store.lost_tokens = { "lost" }
+        for _ = 1, 5 do assert.is_nil((store:take(1, 60))) end
+        assert.same({ "lost" }, store.lost_tokens)
+        store:close()
+      end)
     end
 
     it("keeps the mark of a lease that has expired, and no other mark", function()

@@ -94,10 +94,11 @@ local function repeated(commands)
   if place then words[#words + 1], words[place] = words[place], next_token(commands.store) end
 end
 
--- Keeps the tokens of a call that took entries and whose reply was lost. The next call ends the leases.
+-- Keeps the tokens of a call that took entries and whose reply was lost. The next call ends the leases. The second word
+-- is empty if the call was not sent, so that its own token has no leases.
 local function keep_tokens(self, words, place)
   local lost = self.lost_tokens
-  lost[#lost + 1] = words[place]
+  if words[2] ~= "" then lost[#lost + 1] = words[place] end
   for index = place + 5, #words do lost[#lost + 1] = words[index] end
 end
 
