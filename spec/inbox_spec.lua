@@ -1215,6 +1215,23 @@ describe("keys of Redis that other programs have changed", function()
   end)
 end)
 
+describe("a queue of Redis to which another program has appended items", function()
+  it("is read to its end", function()
+    local server = redis.start()
+    local box = inbox.redis { port = server.port }
+    box:put { message("a", "1") }
+    process.run(("redis-cli -p %d RPUSH '{waba}:q:1' second third"):format(server.port))
+    local taken = box.store:take(1, 60)
+    for _, body in ipairs { "second", "third" } do
+      assert.equal(1, box.store:settle { { lease = taken[1], done = "held" } })
+      taken = box.store:take(1, 60)
+      assert.equal(body, taken[1].body)
+    end
+    box:close()
+    server:stop()
+  end)
+end)
+
 describe("the removal of many events of one customer in Redis", function()
   it("does not read the customer's queue for each event", function()
     local server = redis.start()

@@ -53,7 +53,7 @@ function advance(queue, is_tried, name)
   end
   if name ~= "" then call("HDEL", key "ids", name) end
   local next_item = call("LINDEX", queue_key(queue), "0")
-  if next_item then call("ZADD", due_of(queue), id_of(next_item), queue) end
+  if next_item then call("ZADD", due_of(queue), id_of(next_item) or whole(now), queue) end
   return item
 end
 
