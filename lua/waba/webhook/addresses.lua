@@ -67,6 +67,7 @@ end
 --- Returns a function that finds the `waba.WebhookPlace` of a request. The function may wait. If no business number
 --- belongs to the request, the function returns nil, a status and a reason. Raises an error for invalid options.
 ---@return fun(request: waba.WebhookRequest): waba.WebhookPlace|nil, integer?, string?
+---@return boolean reads_request  false: the result does not depend on the request
 function addresses.new(options)
   local number, is_own = options.number, has_credentials(options)
   local kind = type(number)
@@ -86,7 +87,7 @@ function addresses.new(options)
     if not ok then return nil, 503, "its number can't be determined: " .. coroutines.text_of(place) end
     if place then return place end
     return nil, 404, ("its path %s belongs to no number of the option number"):format(path)
-  end
+  end, not only
 end
 
 return addresses

@@ -67,8 +67,9 @@ function nginx.start(receiver, options) start(drain_of(receiver, options)) end
 
 local function read_body()
   ngx.req.read_body()
-  local path = ngx.req.get_body_file() -- nginx stores a large body in a temporary file
-  if not path then return ngx.req.get_body_data() or "" end
+  local data = ngx.req.get_body_data()
+  local path = not data and ngx.req.get_body_file() -- nginx stores a large body in a temporary file
+  if not path then return data or "" end
   local file = assert(io.open(path, "rb"))
   local body = file:read("*a")
   file:close()
@@ -90,12 +91,11 @@ function nginx.serve(receiver, options)
   local drain = drain_of(receiver, options)
   local puts = drain.work and drain.work.puts
   local method, headers = ngx.req.get_method(), ngx.req.get_headers()
+  local path, query
   -- `ngx.var.uri` can't be used, because it is decoded and may contain "?" and "#" that belong to the path
-  local uri = ngx.var.request_uri
-  if uri ~= drain.uri then drain.uri, drain.path, drain.query = uri, uri:match "^([^?#]*)%??([^#]*)" end
+  if receiver.reads_request then path, query = ngx.var.request_uri:match "^([^?#]*)%??([^#]*)" end
   local request = {
-    method = method, path = drain.path, query = drain.query, headers = headers,
-    body = nil, place = nil, authentic = nil,
+    method = method, path = path, query = query, headers = headers, body = nil, place = nil, authentic = nil,
   }
   local status, response_headers, body, reason = receiver:refuse(method, tonumber(headers["content-length"]), headers,
     request)

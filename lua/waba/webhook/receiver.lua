@@ -205,7 +205,7 @@ end
 function receiver.new(options)
   options = complete(options, OPTIONS, "waba.receiver")
   check_inbox(options.inbox, options.gather)
-  local ok, find_place = pcall(addresses.new, options)
+  local ok, find_place, reads_request = pcall(addresses.new, options)
   if not ok then error(find_place, 2) end
   local prepare
   if options.client then
@@ -226,9 +226,9 @@ function receiver.new(options)
     billed = billed,
   })
   return setmetatable({
-    billed = billed, find_place = find_place, inbox = inbox, dispatch = dispatch, read_ahead = read_ahead,
-    prepare = prepare, transport = of_number.transport(options.client), gather = options.gather,
-    max_body = options.max_body,
+    billed = billed, find_place = find_place, reads_request = reads_request, inbox = inbox, dispatch = dispatch,
+    read_ahead = read_ahead, prepare = prepare, transport = of_number.transport(options.client),
+    gather = options.gather, max_body = options.max_body,
   }, Receiver)
 end
 
