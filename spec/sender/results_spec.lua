@@ -99,6 +99,20 @@ describe("a sender", function()
     assert.is_true(left > 400 and left <= 500, left)
   end)
 
+  it("does not count a refusal by the rate limiter of the client as an attempt", function()
+    local outbox, id, sender, transport = new({ SENT, SENT, SENT }, { base = 0, attempts = 1 }, {
+      of_client = { pace = { messages = { rate = 10, burst = 1 } }, timeout = 0.05 },
+    })
+    local ids = assert(outbox:put {
+      { to = "491511234568", message = waba.text "Hi" }, { to = "491511234569", message = waba.text "Hi" },
+    })
+    local refused = 0
+    repeat refused = refused + work(sender)[2] until outbox:depth() == 0
+    assert.same({ "sent", "sent", "sent" }, { outbox:get(id).state, outbox:get(ids[1]).state, outbox:get(ids[2]).state })
+    assert.same({ 3, 3, 0 }, { #transport.requests, sender:stats().sent, sender:stats().failed })
+    assert.is_true(refused > 0)
+  end)
+
   it("doubles the pause after each attempt, up to its maximum", function()
     local results = require "waba.sender.results"
     for attempts, longest in pairs { 4, 8, 16, 20, 20, [60] = 20, [5000] = 20 } do

@@ -99,7 +99,9 @@ function results.put_back(self, held, err)
   local attempts, retry = held.lease.attempts, self.outbox.retry
   local is_refused_key = err.status == 401 -- an error about an incomplete response has the kind "network", not "auth"
   local is_temporary = err.retryable or TEMPORARY[err.kind] or is_refused_key or err.path == "number"
-  if not is_temporary or attempts >= retry.attempts then
+  -- A rate limiter of the client has refused the message. With a slow rate this happens often, so it is not an attempt.
+  local is_refused_here = (err.scope == "key" or err.scope == "pair") and not err.status
+  if not is_temporary or attempts >= retry.attempts and not is_refused_here then
     if held.before then return results.finish(self, held, nil, "uncertain", errors.new(held.before.error)) end
     if held.lease.was_marked or held.entry.is_uncertain then -- an earlier attempt may have sent the message
       local copy = entries.plain_error(err)
@@ -111,7 +113,8 @@ function results.put_back(self, held, err)
   local delay = math.min(retry.max, retry.base * 2 ^ math.min(attempts - 1, 40)) * (0.5 + core.random() / 2)
   delay = math.max(delay, err.retry_after or 0)
   local change = {
-    lease = held.lease, delay = delay, reason = tostring(err), records = results.records_before(held),
+    lease = held.lease, delay = delay, release = is_refused_here or nil, reason = tostring(err),
+    records = results.records_before(held),
   }
   return results.end_with(held, change, nil, err)
 end
