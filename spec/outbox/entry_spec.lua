@@ -146,6 +146,22 @@ describe("an entry of an outbox", function()
     assert.same({ "utility", 60, "Hi" }, { again.category, again.ttl_seconds, again.text.body })
   end)
 
+  it("is read as a JSON decoder reads it, whichever byte is changed", function()
+    for _, more in ipairs { {}, { number = "4930555019" } } do
+      local bytes = stored(more).body
+      for position = 1, bytes:find("\n", 1, true) - 1 do
+        for _, byte in ipairs { "", "0", "a", '"', "\\", " ", "\0", "\255" } do
+          local changed = bytes:sub(1, position - 1) .. byte .. bytes:sub(position + 1)
+          local head, body = changed:match "^([^\n]*)\n(.*)$"
+          local expected, entry, content = core.decode(head), entries.decode(changed)
+          if entry or type(expected) == "table" and expected.version == 1 then
+            assert.same({ expected, body }, { entry, content }, changed)
+          end
+        end
+      end
+    end
+  end)
+
   it("is read in the same way whatever the order of its fields", function()
     for _, more in ipairs { {}, { number = "4930555019" }, { key = "k" }, { bulk = true, campaign = 'a "b"\n' } } do
       local row, entry = stored(more)

@@ -13,7 +13,8 @@ local schema = require "waba.schema"
 local sending = require "waba.client.sending"
 local version = require "waba.version"
 
-local byte, find, floor, sub, type = string.byte, string.find, math.floor, string.sub, type
+local byte, find, match, sub = string.byte, string.find, string.match, string.sub
+local floor, type = math.floor, type
 
 local entries = {}
 
@@ -133,27 +134,25 @@ end
 function entries.key(entry) return (entry.number or "") .. ":" .. entry.key end
 
 -- Most entries have no other fields than these. Their JSON text begins with HEAD of their hosting, whose space is in no
--- text of `core.encode`. The positions of the fields are known, so that no decoder is needed. `number` may be nil.
+-- text of `core.encode`. The text has a fixed form, so that no decoder is needed. `number` may be nil.
 local PLAIN_FIELDS = { version = true, id = true, to = true, hosting = true, waba = true, stored = true, number = true }
-local HEAD, READ, ID_LENGTH, SECONDS_LENGTH = {}, {}, 20, 10
+local HEAD, READ, ID_LENGTH = {}, {}, 20
 local STORED, TO, NUMBER, END = '","stored":', ',"to":"', '","number":"', '"}\n'
+local FORM = "^(%x+)" .. STORED .. "([1-9]" .. ("%d"):rep(9) .. ")" .. TO .. "(%d+)"
+local FORM_WITHOUT_NUMBER, FORM_WITH_NUMBER = FORM .. END .. "()", FORM .. NUMBER .. "(%d+)" .. END .. "()"
 
--- Makes a function that reads the entries of a hosting that begin with HEAD. Other bytes give nil.
+-- Makes a function that reads the entries of a hosting that begin with HEAD. Returns nil for bytes of another form.
 local function new_reader(hosting, head)
-  local id_at, stored_at = #head + 1, #head + 1 + ID_LENGTH + #STORED
-  local id_end, stored_end = id_at + ID_LENGTH - 1, stored_at + SECONDS_LENGTH - 1
-  local to_at = stored_end + 1 + #TO
+  local id_at = #head + 1
   return function(bytes)
-    local last = find(bytes, head, 1, true) == 1 and find(bytes, END, to_at, true)
-    local stored = last and tonumber(sub(bytes, stored_at, stored_end))
-    if not stored then return nil end
-    local to, number = sub(bytes, to_at, last - 1), nil
-    local to_end = find(to, NUMBER, 1, true)
-    if to_end then to, number = sub(to, 1, to_end - 1), sub(to, to_end + #NUMBER) end
+    if find(bytes, head, 1, true) ~= 1 then return nil end
+    local id, stored, to, body_at = match(bytes, FORM_WITHOUT_NUMBER, id_at)
+    local number
+    if not id then id, stored, to, number, body_at = match(bytes, FORM_WITH_NUMBER, id_at) end
+    if not id then return nil end
     return {
-      version = VERSION, id = sub(bytes, id_at, id_end), to = to, hosting = hosting, waba = version, stored = stored,
-      number = number,
-    }, sub(bytes, last + #END)
+      version = VERSION, id = id, to = to, hosting = hosting, waba = version, stored = tonumber(stored), number = number,
+    }, sub(bytes, body_at)
   end
 end
 
@@ -247,7 +246,7 @@ end
 -- Returns a string as JSON.
 local function quoted(text) return core.encode(text) or core.encode(entries.plain(text)) end
 
---- Returns the `waba.OutboxState` in the state "sent" as JSON text, for an entry with the fields of PLAIN. `sent_at` are
+--- Returns the `waba.OutboxState` in the state "sent" as JSON text, for an entry that has only PLAIN_FIELDS. `sent_at` are
 --- the Unix seconds of state "sending". Returns nil if the ids in `sent` are not texts.
 function entries.sent_text(entry, sent_at, sent)
   local id, wa_id, number = sent.id, sent.wa_id, entry.number
