@@ -69,11 +69,12 @@ local EXISTS = "SELECT 1 FROM waba_entry WHERE conversation = ? LIMIT 1"
 function conversations.append(self, entries, store, now)
   local database, is_single, known, list, size = self.database, #entries == 1, {}, {}, 0
   local seq = now * 1e6 - now * 1e6 % 1
+  local roots = {} -- all names are joined first, because `names.join` may move entries that are already stored
+  for index, entry in ipairs(entries) do roots[index] = entry.names and names.join(store, entry.names) or false end
   if not is_single then seq = math.max(seq, 1 + (database:value(LAST) or 0)) end
   for index = 1, #entries do
-    local entry = entries[index]
-    local root = entry.names and names.join(store, entry.names)
-    local conversation, later, is_head = root and escape((entry.lane or "") .. root), nil, true
+    local entry, root = entries[index], roots[index]
+    local conversation, later, is_head = root and escape((entry.lane or "") .. root) or nil, nil, true
     if entry.at then conversation, later = nil, conversation or "" end
     if conversation and not is_single then
       is_head = not known[conversation] and not database:value(EXISTS, conversation)
