@@ -9,6 +9,15 @@ local session = require "waba.webhook.session"
 
 local handling = {}
 
+-- A table that is called as a function, because LuaJIT can't compile a function that contains another function.
+local Reader = {}
+
+function Reader:__call(name)
+  local value = self.known[name]
+  if value == nil then return self.get(name) end
+  return value or nil
+end
+
 -- The fields of account events that report a changed template. After such an event, the client must fetch the template
 -- again.
 local TEMPLATE_FIELDS = {
@@ -41,17 +50,8 @@ function handling.new(inbox, on, settings)
     return session.open(event, inbox, settings, subject and subject.get)
   end
 
-  -- Not a part of `read_ahead`, because LuaJIT can't compile a function that contains another function.
-  local function reader_of(known)
-    return function(name)
-      local value = known[name]
-      if value == nil then return settings.get(name) end
-      return value or nil
-    end
-  end
-
   -- Reads the records of several events in one call of the store, except the records that `take` has already read. Sets
-  -- the field `get` of each entry to a function that returns these records.
+  -- the field `get` of each entry to a `Reader` of these records.
   local function read_ahead(entries)
     local wanted, known, names = {}, {}, {}
     for _, entry in ipairs(entries) do
@@ -67,7 +67,7 @@ function handling.new(inbox, on, settings)
     local found = #wanted > 1 and inbox.store:get_all(wanted)
     if not found and next(known) == nil then return end
     for index = 1, found and #wanted or 0 do known[wanted[index]] = found[wanted[index]] or false end
-    local get = reader_of(known)
+    local get = setmetatable({ known = known, get = settings.get }, Reader)
     for _, entry in ipairs(entries) do entry.get = get end
   end
 
