@@ -4,7 +4,8 @@ local sending = require "waba.client.sending"
 
 local encoded = {}
 
-local Client = false -- the class of the clients of this library; known after the first call of `can_send` with such a client
+-- The class of the clients of this library; false before the first call of `can_send` with such a client.
+local Client = false
 
 --- Returns whether `encoded.send` has the same effect as `client:send`. `hosting` is the hosting for which the message
 --- was checked and encoded. `client` may be an object of another class.

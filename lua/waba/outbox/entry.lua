@@ -151,7 +151,8 @@ local function new_reader(hosting, head)
     if not id then id, stored, to, number, body_at = match(bytes, FORM_WITH_NUMBER, id_at) end
     if not id then return nil end
     return {
-      version = VERSION, id = id, to = to, hosting = hosting, waba = version, stored = tonumber(stored), number = number,
+      version = VERSION, id = id, to = to, hosting = hosting, waba = version, stored = tonumber(stored),
+      number = number,
     }, sub(bytes, body_at)
   end
 end
@@ -246,8 +247,8 @@ end
 -- Returns a string as JSON.
 local function quoted(text) return core.encode(text) or core.encode(entries.plain(text)) end
 
---- Returns the `waba.OutboxState` in the state "sent" as JSON text, for an entry that has only PLAIN_FIELDS. `sent_at` are
---- the Unix seconds of state "sending". Returns nil if the ids in `sent` are not texts.
+--- Returns the `waba.OutboxState` in the state "sent" as JSON text, for an entry that has only PLAIN_FIELDS. `sent_at`
+--- is the time of the state "sending" in Unix seconds. Returns nil if the ids in `sent` are not strings.
 function entries.sent_text(entry, sent_at, sent)
   local id, wa_id, number = sent.id, sent.wa_id, entry.number
   if type(id) ~= "string" or wa_id ~= nil and type(wa_id) ~= "string" then return nil end

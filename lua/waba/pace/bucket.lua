@@ -60,8 +60,8 @@ local function usable(self, now, is_bulk)
   return replies.count > 0 and replies or bulk.count > 0 and bulk.next_at <= now + self.interval and bulk or nil
 end
 
--- Returns the bucket that this process uses while the store can't be reached. If the process has got tokens from the
--- store before, the bucket has only one token at first, because the burst may have been used.
+-- Returns the bucket that this process uses while the store can't be reached. If the process has received tokens
+-- from the store before, the bucket has only one token at first, because the burst may have been used.
 local function fallback_of(self, now)
   local fallback, rate, share = self.fallback, self.rate, self.shared.store.share
   if not fallback then

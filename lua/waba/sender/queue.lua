@@ -29,10 +29,9 @@ local queue = {}
 ---@field is_lost boolean?    true: the lease has expired
 ---@field is_traced boolean?  true: statuses of the message contain the id of the entry
 ---@field before table?       the state before the message was sent again
----@field change waba.StoreChange?  the change that stores the result. Its field `after`, if it is set, is a function that
----        is called with the sender and the entry after the store has made the change; it may wait
----@field step? "client"|table  the function of the program that runs: the option `client`, or the method `send` of this
----        client
+---@field change waba.StoreChange?  the change that stores the result. Its field `after` is nil, or a function that is
+---        called with the sender and the entry after the store has made the change; the function may wait
+---@field step? "client"|table  "client": the function of the option `client` runs; a client: its method `send` runs
 
 -- Decodes the entries of several leases. An entry that can't be decoded becomes a dead letter. If the message of such
 -- an entry may have been sent, the entry waits for a sender that can decode it, because `retry_dead` would send a dead

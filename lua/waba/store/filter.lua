@@ -8,8 +8,8 @@ local unpack = table.unpack or unpack
 
 -- The number of rows of one page. A store in memory lists all rows in one page, because it sorts them for each page.
 local PAGE = 200
--- The number of rows that are selected before they are changed. A change removes rows from the list, so the next page
--- is the first one again. With a smaller number, a change of some rows of a long list would read its start often.
+-- The number of rows that are selected before they are changed. A change removes rows from the list, so the list is read
+-- from its start after a change. With a smaller number, the start of a long list would be read many times.
 local MOST = 10000
 
 --- Raises an error if a filter of the caller has an unknown field, or an empty reason. An empty reason

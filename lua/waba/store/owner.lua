@@ -38,7 +38,7 @@ end
 
 --- Returns whether the process with this name has certainly ended.
 ---@param name string
----@param is_local? boolean  true: all names are from this machine, so that names of an earlier boot are of ended processes
+---@param is_local? boolean  true: all names are from this machine, so a process of an earlier boot has ended
 ---@return boolean
 function owner.has_ended(name, is_local)
   local here, place, process = machine(), name:match "^([^/]+)/([^/]+)/"

@@ -1,5 +1,6 @@
 -- Stores the events of webhooks that arrive at the same time in one call of the inbox. The gateway sends six or more
--- webhooks at a time. One call with many events costs less than several calls; on a disk it takes the time of one event.
+-- webhooks at a time. One call with many events costs less than several calls; an inbox on a disk stores many events in
+-- one call as fast as one event.
 
 local core = require "waba.core"
 local errors = require "waba.errors"

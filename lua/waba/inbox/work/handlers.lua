@@ -117,7 +117,7 @@ function handlers.fill(self, group, stop)
         has_begun = true
         if group then group:run(handle_in_turn, self, entry) else handle_alone(self, entry) end
       end
-      -- a sender soon waits for the gateway, and the clock costs more than the check
+      -- the coroutines of a sender soon wait for the gateway, so a sender needs no exact time here
       if not (group and self.is_sender) then now = clock() end
     end
   end

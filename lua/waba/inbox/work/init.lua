@@ -63,8 +63,8 @@ function work.new(receiver, settings)
     puts = 0,                          -- the number of calls of `put` that have also taken events
     look_at = 0,                       -- the time of the next take
     patience = 0,                      -- the seconds for which an acknowledgement may wait for a `put`
-    groups = {},                       -- the set of the task groups of `run`. `run` adds the fields `running`, the number
-                                       -- of running handlers, and `stop`
+    groups = {},                       -- the set of the task groups of `run`. `run_in` sets two fields of a group:
+                                       -- `running`, the number of running handlers, and `stop`
     handled = 0, failed = 0, raised = nil,
     reported = { handled = 0, failed = 0 }, report_at = 0,
   }, Work)

@@ -36,15 +36,16 @@ local code = require "waba.store.redis.code"
 -- For each leased entry: the attempt, 1 if the entry had a mark (else 0), the queue, the first line of the item with its
 -- line break, the body, and the records, which are false if they do not exist
 --
--- Arguments of commands are strings, and numbers are formatted with %d where possible, because Redis and Lua convert a
--- number to a string with much more work.
--- Each part of the script defines its own functions, because a script creates all its functions anew in each call.
+-- Arguments of commands are strings, and numbers are formatted with %d where possible, because other conversions of
+-- numbers take Redis and Lua much longer.
+-- A function is defined in the part of the script that uses it, because each call of the script creates the functions
+-- of the parts that it runs.
 return code.HEAD .. code.APPEND .. [[
 local growth, advance, make_dead = 0
 local is_repeated, stored, known, states, due, died, taken, made, position = ARGV[1] ~= "", 0, {}, "", "", 0, {}, {}, 6
 local entries, changes, record_words, n = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 if entries > 0 then
-  local join_names -- made when an entry needs it, because most entries have one name without a root
+  local join_names -- set when an entry needs it, because most entries have one name that refers to no other name
   local function new_join_names()
 ]] .. code.NAMES .. [[
     local lanes = {}

@@ -63,7 +63,7 @@ local function close_statement(self, sql)
   self.statements[sql] = nil
 end
 
--- The methods of the driver's statements, set by `prepare`. Finding a method costs more than many calls of it.
+-- The methods of the driver's statements, set by `prepare`. The driver needs more time to find a method than to run it.
 local execute_statement, fetch_row, affected_rows
 
 local function prepare(self, sql)
@@ -106,7 +106,7 @@ function Connection:rows(sql, ...)
 end
 
 --- Returns the row of a query that returns at most one row; nil without a row. With other queries, the statement would
---- not end, and the next copy of the log would have to stop at this moment.
+--- not end, and SQLite could not copy later changes from the log.
 function Connection:row(sql, ...) return fetch(self, sql, execute(self, sql, ...)) end
 
 --- Returns the first column of the row of a query that returns at most one row.
@@ -225,7 +225,7 @@ local function connect(self, driver_timeout)
   self:pragma("journal_mode = WAL")
   self:pragma("synchronous = NORMAL")
   self:pragma("wal_autocheckpoint = " .. LOG_PAGES)
-  -- Debian's SQLite fills removed rows with zeros. With FAST it does not also write pages that have become unused.
+  -- Debian's SQLite fills removed rows with zeros. With FAST it does so only in pages that it writes anyway.
   self:pragma("secure_delete = FAST")
   message = sqlite_file.make_tables(self)
   if message then fail(message) end

@@ -55,7 +55,7 @@ function conversations.name_store(self, now)
   return store
 end
 
--- The words OR FAIL let SQLite keep no copies of the changed pages for an undo of the statement alone.
+-- With OR FAIL, SQLite does not copy the changed pages to be able to undo the statement alone.
 local INSERT = "INSERT OR FAIL INTO waba_entry (seq, conversation, head, bulk, due, id, later, body) VALUES "
 -- The parameter ?8 is the column `head`. A single row costs less if the statement reads `seq` and `head`; several rows
 -- cost less if their statement reads nothing.

@@ -47,8 +47,8 @@ local SCHEMA = {
 }
 
 -- The triggers set `head` of the next entry when the first entry of a conversation is removed or deferred. For most
--- entries, no other entry waits. The words OR FAIL let SQLite keep no copies of the pages that a statement changes, for
--- an undo of this statement alone.
+-- entries, no other entry waits. With OR FAIL, SQLite does not copy the changed pages to be able to undo the statement
+-- alone.
 local NEXT = "UPDATE OR FAIL waba_entry SET head = 1 WHERE seq = "
   .. "(SELECT min(seq) FROM waba_entry WHERE conversation = old.conversation)"
 local TRIGGERS = {
@@ -58,8 +58,8 @@ local TRIGGERS = {
     .. "AND old.conversation IS NOT NULL BEGIN " .. NEXT .. "; END",
 }
 
--- Creates the triggers, and replaces triggers that an older version has made. If `is_check` is true, only returns whether
--- this is necessary.
+-- Creates the triggers, and replaces triggers of an older version. If `is_check` is true, changes nothing, and returns
+-- true if a trigger must be created or replaced.
 local function make_triggers(connection, is_check)
   for name, sql in pairs(TRIGGERS) do
     if connection:value("SELECT sql FROM sqlite_master WHERE name = ?", name) ~= sql then
