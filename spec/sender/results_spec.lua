@@ -2,6 +2,7 @@
 -- what it reports.
 
 local errors = require "waba.errors"
+local process = require "spec.support.process"
 local scripted_transport = require "spec.support.scripted_transport"
 local waba = require "waba"
 
@@ -111,6 +112,19 @@ describe("a sender", function()
     assert.same({ "sent", "sent", "sent" }, { outbox:get(id).state, outbox:get(ids[1]).state, outbox:get(ids[2]).state })
     assert.same({ 3, 3, 0 }, { #transport.requests, sender:stats().sent, sender:stats().failed })
     assert.is_true(refused > 0)
+  end)
+
+  it("keeps an entry while the store of the rates can't be reached and the client waits for it", function()
+    local store = waba.pace.redis { port = process.free_port(), unreachable = "wait" }
+    local outbox, id, sender, transport = new({ SENT }, { base = 0, attempts = 1 }, {
+      of_client = { pace = { store = store }, timeout = 0.05 },
+    })
+    local rounds = 0
+    sender:work { stop = function()
+      rounds = rounds + 1
+      return rounds >= 10
+    end }
+    assert.same({ "waiting", 0 }, { outbox:get(id).state, #transport.requests })
   end)
 
   it("doubles the pause after each attempt, up to its maximum", function()

@@ -39,7 +39,8 @@ function Store:run(name, words)
   local now = self.clock()
   self.retry_at = now + math.max(PAUSE, FACTOR * (now - started))
   self.failure = errors.new {
-    kind = "unavailable", retryable = true, message = ("%s cannot be reached: %s"):format(self.title, message),
+    kind = "unavailable", retryable = true, scope = "key",
+    message = ("%s cannot be reached: %s"):format(self.title, message),
   }
   if self.on_error then
     local ok, raised = pcall(self.on_error, self.failure)
