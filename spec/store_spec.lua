@@ -84,6 +84,17 @@ for _, backend in ipairs { "memory", "sqlite", "redis" } do
       assert.same({ "a" }, bodies(store:take(9, 60)))
     end)
 
+    it("changes and takes nothing in a put that it refuses", function()
+      local store = new()
+      store:put { entry("a", "1", { key = "k", value = "first" }), entry("b", "2") }
+      local lease = store:take(1, 60)[1]
+      local list = { { lease = lease, done = "held" } }
+      local other = entry("c", "3", { key = "k", value = "second", same = 5 })
+      local stored, index = store:put({ other }, nil, { n = 9, seconds = 60, changes = list })
+      assert.same({ false, 1, 2 }, { stored, index, store:depth() })
+      assert.same({ "b" }, bodies(store:take(9, 60)))
+    end)
+
     it("takes an entry when it is due, and takes the other entries meanwhile", function()
       local store = new()
       assert.equal(2, store:put { entry("later", "1", { at = os.time() + 1.5 }), entry("now", "1") })

@@ -94,8 +94,8 @@ local function repeated(commands)
   if place then words[#words + 1], words[place] = words[place], next_token(commands.store) end
 end
 
--- Keeps the tokens of a call that took entries and whose reply was lost. The next call ends the leases. The second word
--- is empty if the call was not sent, so that its own token has no leases.
+-- Keeps the tokens of a call whose reply was lost, or that was refused. The next call ends the leases. The second word is
+-- empty if the call was not sent, so that its own token has no leases.
 local function keep_tokens(self, words, place)
   local lost = self.lost_tokens
   if words[2] ~= "" then lost[#lost + 1] = words[place] end
@@ -141,13 +141,13 @@ function exchange.run(self, entries, list, more_records, n, seconds, mark)
   local place = n and add_taking(self, words, seconds, mark)
   local reply, err = script.run(self, SCRIPT, words, { repeated = repeated, token_place = place, store = self })
   local parts = type(reply) == "string" and core.redis_parts(reply)
+  if place and not (parts and parts[1]) then keep_tokens(self, words, place) end
   if not parts then
-    if place then keep_tokens(self, words, place) end
     if err then return nil, err end
     return script.not_redis(self)
   end
   parts.token = place and words[place]
-  return parts, mark_lost(list, parts[2])
+  return parts, parts[1] and mark_lost(list, parts[2])
 end
 
 return exchange
