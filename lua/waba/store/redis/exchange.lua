@@ -94,8 +94,8 @@ local function repeated(commands)
   if place then words[#words + 1], words[place] = words[place], next_token(commands.store) end
 end
 
--- Keeps the tokens of a call whose reply was lost, or that was refused. The next call ends the leases. The second word is
--- empty if the call was not sent, so that its own token has no leases.
+-- Keeps the tokens of a call that was refused, or whose reply was lost. The next call ends the leases. The second word
+-- is empty if the call was not sent; then its own token has no leases.
 local function keep_tokens(self, words, place)
   local lost = self.lost_tokens
   if words[2] ~= "" then lost[#lost + 1] = words[place] end
