@@ -123,7 +123,7 @@ local functions = {
   origin = function() return core.origin "https://Example.com/x" end,
   path = function() return core.absolute_path "file" end,
   identity = function() return core.file_identity(upload) end,
-  space = function() return core.free_space(upload) end,
+  space = function() return core.free_space(upload) ~= nil end,
   error = function() return core.system_error(2) end,
   append = function()
     local file, message = core.append(target)
