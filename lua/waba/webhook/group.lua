@@ -9,8 +9,9 @@ local group = {}
 
 -- FULL: a group with this number of events accepts no more events. LARGE: without `pause`, a webhook with this number of
 -- events waits for no other webhook, because a larger call would cost hardly less for each event. STALE: the seconds
--- after which the coroutine that stores the events of a group counts as dead.
-local FULL, LARGE, STALE = 500, 16, 5
+-- after which the coroutine that stores the events of a group counts as dead. AT_ONCE: the number of groups that are
+-- stored at once without `pause`; with several, the process reads webhooks while the inbox stores others.
+local FULL, LARGE, STALE, AT_ONCE = 500, 16, 5, 3
 
 local function join(current, events, sources)
   for index, event in ipairs(events) do
@@ -36,11 +37,17 @@ local function follow(current, new_latch)
   return current.stored, current.err
 end
 
+local function remove(list, one)
+  for index, other in ipairs(list) do
+    if other == one then return table.remove(list, index) end
+  end
+end
+
 local function is_alive(one) return core.clock() - one.since < STALE end
 
 --- Returns a function with the parameters and results of `inbox:put`. The function stores events together with the
 --- events of other coroutines. The first coroutine of a group calls `pause`, so that other coroutines can add their
---- events. Without `pause`, it waits until the previous group is stored. Then the first coroutine stores all events of
+--- events. Without `pause`, it waits while AT_ONCE groups are being stored. Then the first coroutine stores all events of
 --- the group, or none. The function returns the same result to all coroutines of a group.
 ---@param inbox waba.Inbox|waba.Work
 ---@param pause? fun()  lets other coroutines run; nil: `inbox.put` lets other coroutines run
@@ -48,7 +55,7 @@ local function is_alive(one) return core.clock() - one.since < STALE end
 ---@param open fun(latch: table, count: integer)  ends the `count` waits for the latch
 ---@return fun(events: waba.Event[], sources: table<integer, string>?): integer|nil, waba.Error?
 function group.new(inbox, pause, new_latch, open)
-  local current, storing
+  local current, storing = nil, {}
 
   return function(events, sources)
     if not pause and #events >= LARGE then return inbox:put(events, sources) end
@@ -63,14 +70,16 @@ function group.new(inbox, pause, new_latch, open)
     current = mine
     if pause then
       pause()
-    elseif storing and is_alive(storing) then
-      wait_for(storing, new_latch)
+    elseif #storing >= AT_ONCE then
+      local oldest = storing[1]
+      if is_alive(oldest) then wait_for(oldest, new_latch) end
+      remove(storing, oldest)
     end
     if current == mine then current = nil end
-    storing = mine
+    storing[#storing + 1] = mine
     local ok
     ok, mine.stored, mine.err = pcall(inbox.put, inbox, mine.events, mine.sources)
-    if storing == mine then storing = nil end
+    remove(storing, mine)
     if not ok then
       mine.stored, mine.err = nil, errors.new { kind = "unavailable", message = tostring(mine.stored) }
     end
