@@ -165,7 +165,8 @@ local function prepare(engine, path)
 end
 
 local function drive(engine, transfer, serve)
-  for _ = 1, 10000 do
+  local ends = core.clock() + 20
+  while core.clock() < ends do
     local want = transfer:wants()
     if want == "finished" then return transfer:finish() end
     if want then serve[want](transfer) end
