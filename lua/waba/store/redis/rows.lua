@@ -114,8 +114,8 @@ return 1
 -- queue, the id, and "" or the body that an entry without a mark must have; the records.
 local DROP = code.HEAD .. "local growth, advance, make_dead = 0\n" .. code.ADVANCE .. code.RECORDS .. [[
 local made, count, read = {}, tonumber(ARGV[1]), {}
--- Reads the first items of a queue, and then all items. A queue that was read again for each entry could have so many
--- items that the script takes minutes.
+-- Reads the first items of a queue, and then all items. If the script read a long queue again for each entry, it could
+-- take minutes.
 local function item_of(queue, id)
   local items = read[queue]
   if not items then
